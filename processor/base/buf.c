@@ -1,0 +1,62 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void buf_free(struct buf *buf)
+{
+    free(buf->data);
+    *buf = (struct buf){0};
+}
+
+char *buf_reserve(struct buf *buf, size_t more)
+{
+    if (buf->capacity - buf->size < more) {
+        size_t wanted = buf->size + more;
+        size_t grown = buf->capacity < 128 ? 128 : buf->capacity * 2;
+        if (grown < wanted)
+            grown = wanted;
+        char *larger = wanted < more ? NULL : realloc(buf->data, grown);
+        if (larger == NULL) {
+            fprintf(stderr, "declic: out of memory (a buffer of %zu bytes)\n", grown);
+            abort();
+        }
+        buf->data = larger;
+        buf->capacity = grown;
+    }
+    return buf->data + buf->size;
+}
+
+void buf_append(struct buf *buf, struct span bytes)
+{
+    if (bytes.size == 0)
+        return;
+    memcpy(buf_reserve(buf, bytes.size), bytes.data, bytes.size);
+    buf->size += bytes.size;
+}
+
+void buf_append_text(struct buf *buf, const char *text)
+{
+    buf_append(buf, span_from_text(text));
+}
+
+void buf_append_byte(struct buf *buf, char byte)
+{
+    *buf_reserve(buf, 1) = byte;
+    buf->size += 1;
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (size > 0) {
+        vsnprintf(buf_reserve(buf, (size_t)size + 1), (size_t)size + 1, format, again);
+        buf->size += (size_t)size;
+    }
+    va_end(again);
+}

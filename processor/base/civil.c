@@ -1,0 +1,140 @@
+#include "base/civil.h"
+
+#include <stdio.h>
+
+int64_t civil_to_days(struct civil_date date)
+{
+    int64_t year = date.month <= 2 ? date.year - 1 : date.year;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}
+
+struct civil_date civil_from_days(int64_t days)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month_from_march = (5 * day_of_year + 2) / 153;
+    struct civil_date date;
+    date.day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
+    date.month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
+    date.year = year_of_era + era * 400 + (date.month <= 2);
+    return date;
+}
+
+int civil_weekday(int64_t days)
+{
+    int64_t weekday = (days + 4) % 7;
+    return (int)(weekday < 0 ? weekday + 7 : weekday);
+}
+
+bool civil_is_leap_year(int64_t year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+int civil_month_days(int64_t year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return month == 2 && civil_is_leap_year(year) ? 29 : days[month - 1];
+}
+
+static bool read_digits(struct span text, size_t at, size_t count, int *number)
+{
+    if (at + count > text.size)
+        return false;
+    int result = 0;
+    for (size_t i = at; i < at + count; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        result = result * 10 + (text.data[i] - '0');
+    }
+    *number = result;
+    return true;
+}
+
+enum err civil_parse_date(struct span text, int64_t *days)
+{
+    int year, month, day;
+    if (text.size != 10 || !read_digits(text, 0, 4, &year) || text.data[4] != '-' ||
+        !read_digits(text, 5, 2, &month) || text.data[7] != '-' || !read_digits(text, 8, 2, &day))
+        return ERR_SYNTAX;
+    if (month < 1 || month > 12 || day < 1 || day > civil_month_days(year, month))
+        return ERR_SYNTAX;
+    *days = civil_to_days((struct civil_date){year, month, day});
+    return ERR_OK;
+}
+
+/* The fraction's digits from `at` on; returns the place after them, 0 when there is none. */
+static size_t read_fraction(struct span text, size_t at, uint32_t *nanos)
+{
+    size_t start = at;
+    uint32_t scale = 100000000;
+    *nanos = 0;
+    for (; at < text.size && text.data[at] >= '0' && text.data[at] <= '9'; at++) {
+        *nanos += (uint32_t)(text.data[at] - '0') * scale;
+        scale /= 10;
+    }
+    return at == start ? 0 : at;
+}
+
+static bool read_offset(struct span text, size_t at, int *offset_s)
+{
+    if (at + 1 == text.size && (text.data[at] == 'Z' || text.data[at] == 'z')) {
+        *offset_s = 0;
+        return true;
+    }
+    int hours, minutes;
+    if (at + 6 != text.size || (text.data[at] != '+' && text.data[at] != '-') ||
+        !read_digits(text, at + 1, 2, &hours) || text.data[at + 3] != ':' ||
+        !read_digits(text, at + 4, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *offset_s = (hours * 60 + minutes) * 60;
+    if (text.data[at] == '-')
+        *offset_s = -*offset_s;
+    return true;
+}
+
+enum err civil_parse_rfc3339(struct span text, int64_t *seconds, uint32_t *nanos)
+{
+    int64_t days;
+    int hour, minute, second, offset_s;
+    if (text.size < 20 || civil_parse_date(span_slice(text, 0, 10), &days) != ERR_OK)
+        return ERR_SYNTAX;
+    char separator = text.data[10];
+    if ((separator != 'T' && separator != 't' && separator != ' ') || !read_digits(text, 11, 2, &hour) ||
+        text.data[13] != ':' || !read_digits(text, 14, 2, &minute) || text.data[16] != ':' ||
+        !read_digits(text, 17, 2, &second) || hour > 23 || minute > 59 || second > 59)
+        return ERR_SYNTAX;
+    size_t at = 19;
+    *nanos = 0;
+    if (text.data[at] == '.') {
+        at = read_fraction(text, at + 1, nanos);
+        if (at == 0)
+            return ERR_SYNTAX;
+    }
+    if (!read_offset(text, at, &offset_s))
+        return ERR_SYNTAX;
+    *seconds = days * 86400 + (hour * 60 + minute) * 60 + second - offset_s;
+    return ERR_OK;
+}
+
+size_t civil_format_ms(int64_t ms, char text[CIVIL_RFC3339_BYTES])
+{
+    int64_t days = ms / 86400000;
+    int64_t rest = ms % 86400000;
+    if (rest < 0) {
+        rest += 86400000;
+        days -= 1;
+    }
+    struct civil_date date = civil_from_days(days);
+    int size = snprintf(text, CIVIL_RFC3339_BYTES, "%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                        (long long)date.year, date.month, date.day, (int)(rest / 3600000),
+                        (int)(rest / 60000 % 60), (int)(rest / 1000 % 60), (int)(rest % 1000));
+    return size < CIVIL_RFC3339_BYTES ? (size_t)size : CIVIL_RFC3339_BYTES - 1;
+}

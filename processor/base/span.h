@@ -1,0 +1,64 @@
+/* Bytes that somebody else owns: a pointer and a length.
+ *
+ * Used for all text and bytes from outside, which are not NUL-terminated and may hold NUL bytes.
+ * A span never owns; the function that hands one out says how long it lives.
+ */
+#ifndef DECLIC_BASE_SPAN_H
+#define DECLIC_BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct span {
+    const char *data;
+    size_t size;
+};
+
+/* For printf: printf("%.*s", SPAN_PRINTF(s)). */
+#define SPAN_PRINTF(s) (int)(s).size, (s).data
+#define SPAN_LITERAL(text) ((struct span){(text), sizeof(text) - 1})
+
+static inline struct span span_make(const void *data, size_t size)
+{
+    return (struct span){(const char *)data, size};
+}
+
+/* For text of our own only (literals, argv); bytes from outside bring their length. */
+static inline struct span span_from_text(const char *text)
+{
+    return (struct span){text, strlen(text)};
+}
+
+static inline bool span_equal(struct span a, struct span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static inline bool span_equal_text(struct span a, const char *text)
+{
+    return span_equal(a, span_from_text(text));
+}
+
+/* Order by bytes, shorter first where one is a prefix of the other; <0, 0, >0. */
+static inline int span_compare(struct span a, struct span b)
+{
+    size_t common = a.size < b.size ? a.size : b.size;
+    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
+    if (order != 0)
+        return order;
+    return a.size < b.size ? -1 : a.size > b.size;
+}
+
+static inline bool span_starts_with(struct span s, struct span prefix)
+{
+    return s.size >= prefix.size && (prefix.size == 0 || memcmp(s.data, prefix.data, prefix.size) == 0);
+}
+
+static inline struct span span_slice(struct span s, size_t from, size_t to)
+{
+    return (struct span){s.data + from, to - from};
+}
+
+#endif
