@@ -1,0 +1,86 @@
+/* An entry of the journal: the only input of the fold.
+ *
+ * A Kafka record of the journal is a block of entries (codec/journal); record offset and index in
+ * the block name an entry. Every time that the fold needs stands in the entry.
+ */
+#ifndef DECLIC_CORE_ENTRY_H
+#define DECLIC_CORE_ENTRY_H
+
+#include "core/decision.h"
+#include "core/event.h"
+
+enum entry_kind {
+    ENTRY_EVENT = 1,
+    ENTRY_PROFILE = 2,
+    ENTRY_SETTLED = 3,
+    ENTRY_CONTROL = 4,
+    /* Reserved for what later versions write: */
+    ENTRY_SNAPSHOT = 5,
+    ENTRY_PARTITION_SNAPSHOT = 6,
+    ENTRY_THING = 7,
+    ENTRY_SLICE = 8,
+};
+
+/* Where an intake entry came from; what tells a repeat. (source, incarnation, partition) name one
+ * life of one source partition; everything below `floor` was delivered to the journal before. */
+struct source_position {
+    struct span topic;
+    uint64_t incarnation;
+    int32_t partition;
+    int64_t floor;
+    int64_t offset;
+    uint32_t index; /* within the record, where one record makes several entries */
+};
+
+/* A send was decided. Names the send by journey and step; `attempt` counts decisions of one send
+ * from 0, so that a repeated or outdated record has no effect. */
+struct settled {
+    struct span user;
+    struct span campaign;
+    uint32_t version;
+    struct span key;
+    struct span trigger_id;
+    struct span step;
+    uint32_t attempt;
+    enum outcome outcome; /* SENT, CANCELLED, RESTARTED, POSTPONED or SKIPPED */
+    struct span reason;   /* as in the decision record */
+    int64_t due_ms;       /* the due it was decided for */
+    int64_t new_due_ms;   /* POSTPONED: the new one */
+    int64_t at_ms;        /* the instant of decision */
+};
+
+enum control_kind {
+    CONTROL_CAMPAIGN = 1, /* a version of a campaign takes effect; definition = its YAML text */
+    CONTROL_POLICY = 2,   /* a version of the policy; id is empty */
+    CONTROL_PAUSE = 3,
+    CONTROL_RESUME = 4,
+    CONTROL_ARCHIVE = 5,
+    CONTROL_ERASE = 6, /* id = the user */
+};
+
+/* Written to every partition (ERASE: to the user's). Idempotent: deduplicated by kind, id and
+ * `version` for definitions, by `sequence` for the others. */
+struct control {
+    enum control_kind kind;
+    struct span id;
+    uint32_t version;
+    uint64_t sequence;      /* grows with each control record of one id */
+    struct span option;     /* --pending's choice, the pause's treatment; empty: the default */
+    struct span definition; /* YAML text */
+    struct span snippets;   /* reserved for template snippets; empty */
+    int64_t at_ms;
+};
+
+struct entry {
+    enum entry_kind kind;
+    bool has_source; /* EVENT and PROFILE from a source topic */
+    struct source_position source;
+    union {
+        struct event event;
+        struct profile_update profile;
+        struct settled settled;
+        struct control control;
+    };
+};
+
+#endif
