@@ -1,0 +1,43 @@
+/* Deciding a send that is due: everything between "due" and "sent" or "not sent, because".
+ *
+ * Pure: the instant of decision is an argument. Decides on the state as it is; whoever decides two
+ * sends of one user in a row folds the first one's `settled` into the state before the second.
+ */
+#ifndef DECLIC_CORE_DECIDE_H
+#define DECLIC_CORE_DECIDE_H
+
+#include "core/fold.h"
+#include "core/outbound.h"
+
+/* A pending send. `journey` and `step` index the state it was collected from. */
+struct due_send {
+    int64_t due_ms;
+    int priority;
+    unsigned char send_id[SEND_ID_BYTES];
+    uint32_t journey;
+    uint32_t step;
+    uint32_t attempt;
+    bool marked; /* due at once, to be settled as cancelled or restarted */
+};
+
+struct decided {
+    struct settled settled;        /* for the journal */
+    struct decision_record record; /* for the decisions topic */
+    bool has_message;
+    struct outbound_message message;
+};
+
+/* The earliest instant at which this user needs the due loop: the least due of his pending sends,
+ * INT64_MIN when one is marked, INT64_MAX when there is none. */
+int64_t decide_next_due(const struct user_state *state);
+
+/* All pending sends with due <= upto_ms, and the marked ones, in order of due, then priority (high
+ * first), then send_id. The array lives in `arena`. */
+size_t decide_collect(const struct fold *fold, const struct user_state *state, int64_t upto_ms,
+                      struct arena *arena, struct due_send **sends);
+
+/* The outcome of one send at now_ms; everything in *decided lives in fold->arena or the state. */
+void decide_send(const struct fold *fold, const struct user_state *state, const struct due_send *send,
+                 int64_t now_ms, struct decided *decided);
+
+#endif
