@@ -1,0 +1,77 @@
+/* The journal as the engine reads it: one group member that consumes journal partitions.
+ *
+ * `kafka/` implements it with librdkafka (read_committed, cooperative rebalancing, no auto commit,
+ * end-of-partition events), the simulator in memory. One port belongs to one worker thread; every
+ * call is made on that thread. Nothing blocks longer than it says.
+ */
+#ifndef DECLIC_PORTS_JOURNAL_H
+#define DECLIC_PORTS_JOURNAL_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+enum journal_event_kind {
+    JOURNAL_NOTHING,   /* the time-out passed */
+    JOURNAL_RECORD,    /* partition, offset, append_ms, value */
+    JOURNAL_END,       /* partition, offset: the position, everything below is consumed or skipped */
+    JOURNAL_ASSIGNED,  /* partitions, count: newly this member's; nothing is read from them until
+                          journal_port.start names an offset */
+    JOURNAL_REVOKED,   /* partitions, count: to be given up in order */
+    JOURNAL_LOST,      /* partitions, count: gone already; others may own them */
+    JOURNAL_WATERMARK, /* answer to watermark_request: partition, offset (high), low, requested_ms */
+    JOURNAL_RANGE,     /* partition: the position lies outside the log (trimmed or recreated) */
+    JOURNAL_AWAY,      /* the cluster cannot be reached; text says why. Reading goes on by itself. */
+};
+
+struct journal_event {
+    enum journal_event_kind kind;
+    int32_t partition;
+    int64_t offset;
+    int64_t append_ms;    /* RECORD: LogAppendTime */
+    struct span value;    /* RECORD: valid until journal_port.release */
+    void *record;         /* RECORD: to be released */
+    int64_t low;          /* WATERMARK: the log's start */
+    int64_t last_stable;  /* WATERMARK: last stable offset where asked for, else -1 */
+    int64_t requested_ms; /* WATERMARK: the tag of the request (a local time) */
+    const int32_t *partitions;
+    size_t count;
+    struct span text;
+};
+
+struct journal_port {
+    void *self;
+
+    /* The next event, waiting up to timeout_ms (0: do not wait). While an ASSIGNED, REVOKED or LOST
+     * event is being handled the rebalance stands; the next poll (or journal_port.served) answers
+     * it. Group metadata changes only then. Error: ERR_REFUSED with event->text for what waiting
+     * cannot mend (unknown topic, authorisation). */
+    enum err (*poll)(void *self, int timeout_ms, struct journal_event *event);
+
+    /* Gives a record's memory back. */
+    void (*release)(void *self, void *record);
+
+    /* Starts or restarts reading `partition` at `offset`; records read ahead are dropped. */
+    enum err (*start)(void *self, int32_t partition, int64_t offset);
+
+    /* Stops and goes on with delivery, the position stays. */
+    void (*pause)(void *self, int32_t partition);
+    void (*resume)(void *self, int32_t partition);
+
+    /* Asks, without waiting, for the high watermark as an uncommitted reader sees it, the log's start
+     * and (with_last_stable) the last stable offset of these partitions. Answers come as WATERMARK
+     * events with requested_ms = tag. A request that gets no answer is repeated by the caller.
+     * The request goes out after this call was made, never before. */
+    void (*watermark_request)(void *self, const int32_t *partitions, size_t count, bool with_last_stable,
+                              int64_t tag_ms);
+
+    /* The group's metadata as of the last rebalance event that this thread has handled (served).
+     * NULL before the first, or while the member has no valid generation. Owned by the port, changes
+     * with the next handled rebalance event; hand it to outbox_port.set_group_metadata then. */
+    const void *(*group_metadata)(void *self);
+
+    /* Leaves the group in order; REVOKED events come out of poll until `closed`. */
+    void (*close)(void *self);
+    bool (*closed)(void *self);
+};
+
+#endif
