@@ -25,12 +25,15 @@ enum variable {
 };
 extern const struct span variable_names[VARIABLE_COUNT];
 
-/* A set of attribute names; `all` when something reads them dynamically. */
+/* A set of attribute names, sorted by bytes, each once; `all` when something reads them dynamically. */
 struct name_set {
     const struct span *names;
     size_t count;
     bool all;
 };
+bool name_set_has(const struct name_set *set, struct span name);
+/* The union; the array lives in `arena`, the names stay where they are. */
+struct name_set name_set_union(const struct name_set *a, const struct name_set *b, struct arena *arena);
 
 struct expression {
     const struct cel_program *program; /* NULL: not given */
@@ -196,8 +199,14 @@ struct campaign {
     uint32_t holdout_bp; /* hundredths of a percent */
     struct late_rule late;
     struct quiet_rule quiet;
-    struct name_set kept_trigger; /* attributes of the trigger that anything evaluated after entry reads */
+    /* Attributes of the trigger that anything of the campaign evaluated after entry reads (conditions,
+     * audience on recheck, matches, cancels that name `trigger`, messages). What the policy reads is in
+     * policy.kept_trigger: an entry keeps the union. */
+    struct name_set kept_trigger;
     struct name_set kept_follow;
+    /* Every program of the campaign, in file order: for its counters, and to be closed. */
+    struct cel_program *const *programs;
+    size_t program_count;
 };
 
 struct cap_rule {
@@ -241,6 +250,18 @@ struct policy {
     size_t cap_count;
     const struct follow_rule *follows;
     size_t follow_count;
+    struct name_set kept_trigger; /* attributes of the trigger that addresses, consents or zones read */
+    struct cel_program *const *programs;
+    size_t program_count;
 };
+
+/* The rule of the policy with this name, or NULL. */
+const struct follow_rule *policy_follow_find(const struct policy *policy, struct span name);
+const struct channel_rule *channel_rule_find(const struct channel_rule *rules, size_t count,
+                                             struct span channel);
+
+/* Give back what is not in the arena (compiled patterns). NULL is allowed. */
+void campaign_close(struct campaign *campaign);
+void policy_close(struct policy *policy);
 
 #endif
