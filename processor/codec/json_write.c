@@ -1,0 +1,283 @@
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/civil.h"
+#include "base/utf8.h"
+#include "codec/json.h"
+
+void json_write_int(struct buf *buf, int64_t integer)
+{
+    char text[20];
+    char *at = text + sizeof text;
+    uint64_t magnitude = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
+    do {
+        *--at = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude != 0);
+    if (integer < 0)
+        *--at = '-';
+    buf_append(buf, span_make(at, (size_t)(text + sizeof text - at)));
+}
+
+void json_write_time(struct buf *buf, int64_t ms)
+{
+    char text[CIVIL_RFC3339_BYTES];
+    size_t size = civil_format_ms(ms, text);
+    buf_append_byte(buf, '"');
+    buf_append(buf, span_make(text, size));
+    buf_append_byte(buf, '"');
+}
+
+/* ---- strings ---- */
+
+static void write_escaped(struct buf *buf, unsigned char byte)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[] = "btnvfr"; /* 8..13; \v is not one of JSON's */
+    if (byte == '"' || byte == '\\') {
+        buf_append(buf, span_make((char[]){'\\', (char)byte}, 2));
+    } else if (byte >= '\b' && byte <= '\r' && byte != '\v') {
+        buf_append(buf, span_make((char[]){'\\', letters[byte - '\b']}, 2));
+    } else {
+        buf_append(buf, span_make((char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, 6));
+    }
+}
+
+void json_write_string(struct buf *buf, struct span text)
+{
+    const char *at = text.data;
+    const char *end = text.data + text.size;
+    buf_append_byte(buf, '"');
+    while (at < end) {
+        const char *stop = json_skip_plain(at, end);
+        buf_append(buf, span_make(at, (size_t)(stop - at)));
+        at = stop;
+        if (at == end)
+            break;
+        if ((unsigned char)*at < 0x80) {
+            write_escaped(buf, (unsigned char)*at++);
+            continue;
+        }
+        size_t size = utf8_sequence(at, end);
+        buf_append(buf, size == 0 ? SPAN_LITERAL("\xEF\xBF\xBD") : span_make(at, size));
+        at += size == 0 ? 1 : size;
+    }
+    buf_append_byte(buf, '"');
+}
+
+static void write_base64(struct buf *buf, struct span bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    buf_append_byte(buf, '"');
+    for (size_t at = 0; at < bytes.size; at += 3) {
+        size_t left = bytes.size - at;
+        uint32_t group = (uint32_t)(unsigned char)bytes.data[at] << 16;
+        if (left > 1)
+            group |= (uint32_t)(unsigned char)bytes.data[at + 1] << 8;
+        if (left > 2)
+            group |= (unsigned char)bytes.data[at + 2];
+        char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
+                        left > 1 ? digits[group >> 6 & 63] : '=', left > 2 ? digits[group & 63] : '='};
+        buf_append(buf, span_make(text, 4));
+    }
+    buf_append_byte(buf, '"');
+}
+
+/* ---- doubles ---- */
+
+/* Prints a decimal of up to 15 digits that is the number exactly as read back; such a decimal is
+ * unique, so the one with the fewest fraction digits is the shortest. False when there is none with
+ * up to six: prices, coordinates, percentages have one. */
+static bool format_short(double real, char text[JSON_DOUBLE_BYTES], size_t *size)
+{
+    double scale = 1;
+    for (int places = 0; places <= 6; places++, scale *= 10) {
+        double scaled = fabs(real) * scale;
+        if (scaled >= 1e15)
+            return false;
+        int64_t digits = llround(scaled);
+        if ((double)digits / scale != fabs(real))
+            continue;
+        const char *sign = signbit(real) ? "-" : "";
+        int64_t unit = (int64_t)scale;
+        *size = (size_t)snprintf(text, JSON_DOUBLE_BYTES, "%s%lld.%0*lld", sign, (long long)(digits / unit),
+                                 places == 0 ? 1 : places, (long long)(digits % unit));
+        return true;
+    }
+    return false;
+}
+
+/* The fewest significant digits that read back as the number, as "d.ddde±x" in `text`. */
+static void format_scientific(double real, char text[JSON_DOUBLE_BYTES])
+{
+    /* Fewer than 15 digits that read back would be printed, with zeros, by 15; below DBL_MIN precision is
+     * lost and the search begins at one digit. */
+    int digits = fabs(real) < DBL_MIN ? 1 : 15;
+    do
+        snprintf(text, JSON_DOUBLE_BYTES, "%.*e", digits - 1, real);
+    while (strtod(text, NULL) != real && ++digits <= 17);
+}
+
+/* Turns sign, digits without trailing zeros and the decimal exponent into the usual notation. */
+static size_t format_digits(bool negative, struct span digits, int exponent, char text[JSON_DOUBLE_BYTES])
+{
+    const char *sign = negative ? "-" : "";
+    int count = (int)digits.size;
+    int size;
+    if (exponent < -6 || exponent >= 21) {
+        size = snprintf(text, JSON_DOUBLE_BYTES, "%s%c%s%.*se%+d", sign, digits.data[0],
+                        count > 1 ? "." : "", count - 1, digits.data + 1, exponent);
+    } else if (exponent < 0) {
+        static const char zeros[] = "00000";
+        size = snprintf(text, JSON_DOUBLE_BYTES, "%s0.%.*s%.*s", sign, -exponent - 1, zeros, count,
+                        digits.data);
+    } else if (count <= exponent + 1) {
+        size = snprintf(text, JSON_DOUBLE_BYTES, "%s%.*s", sign, count, digits.data);
+        for (; count <= exponent; count++)
+            text[size++] = '0';
+        text[size++] = '.';
+        text[size++] = '0';
+    } else {
+        size = snprintf(text, JSON_DOUBLE_BYTES, "%s%.*s.%.*s", sign, exponent + 1, digits.data,
+                        count - exponent - 1, digits.data + exponent + 1);
+    }
+    return (size_t)size;
+}
+
+size_t json_format_double(double real, char text[JSON_DOUBLE_BYTES])
+{
+    size_t size;
+    if (!isfinite(real)) {
+        const char *name = isnan(real) ? "NaN" : real > 0 ? "Infinity" : "-Infinity";
+        size = strlen(name);
+        memcpy(text, name, size);
+        return size;
+    }
+    if (format_short(real, text, &size))
+        return size;
+    char scientific[JSON_DOUBLE_BYTES];
+    format_scientific(fabs(real), scientific);
+    char digits[20];
+    size_t count = 0;
+    const char *at = scientific;
+    for (; *at != 'e'; at++)
+        if (*at != '.')
+            digits[count++] = *at;
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    return format_digits(signbit(real), span_make(digits, count), atoi(at + 1), text);
+}
+
+static void write_double(struct buf *buf, double real)
+{
+    char text[JSON_DOUBLE_BYTES];
+    struct span number = span_make(text, json_format_double(real, text));
+    if (isfinite(real))
+        buf_append(buf, number);
+    else
+        json_write_string(buf, number);
+}
+
+/* ---- values ---- */
+
+static void write_duration(struct buf *buf, struct value duration)
+{
+    /* Nanoseconds are counted forward; a person reads them away from zero. */
+    int64_t seconds = duration.integer;
+    uint32_t nanos = duration.size;
+    const char *sign = seconds < 0 ? "-" : "";
+    uint64_t magnitude = seconds < 0 ? 0 - (uint64_t)seconds : (uint64_t)seconds;
+    if (seconds < 0 && nanos != 0) {
+        magnitude -= 1;
+        nanos = 1000000000 - nanos;
+    }
+    char text[48];
+    int size = snprintf(text, sizeof text, "\"%s%llu.%09u", sign, (unsigned long long)magnitude, nanos);
+    while (text[size - 1] == '0')
+        size--;
+    if (text[size - 1] == '.')
+        size--;
+    buf_append(buf, span_make(text, (size_t)size));
+    buf_append_text(buf, "s\"");
+}
+
+static void write_key(struct buf *buf, struct value key)
+{
+    if (key.kind == VALUE_STRING) {
+        json_write_string(buf, value_span(key));
+        return;
+    }
+    struct buf text = {0};
+    json_write_value(&text, key);
+    json_write_string(buf, buf_span(&text));
+    buf_free(&text);
+}
+
+static void write_list(struct buf *buf, struct value list)
+{
+    buf_append_byte(buf, '[');
+    for (uint32_t i = 0; i < list.size; i++) {
+        if (i != 0)
+            buf_append_byte(buf, ',');
+        json_write_value(buf, list.items[i]);
+    }
+    buf_append_byte(buf, ']');
+}
+
+static void write_map(struct buf *buf, struct value map)
+{
+    buf_append_byte(buf, '{');
+    for (uint32_t i = 0; i < map.size; i++) {
+        if (i != 0)
+            buf_append_byte(buf, ',');
+        write_key(buf, map.members[i].key);
+        buf_append_byte(buf, ':');
+        json_write_value(buf, map.members[i].value);
+    }
+    buf_append_byte(buf, '}');
+}
+
+void json_write_value(struct buf *buf, struct value value)
+{
+    switch ((enum value_kind)value.kind) {
+    case VALUE_NULL:
+        buf_append_text(buf, "null");
+        return;
+    case VALUE_BOOL:
+        buf_append_text(buf, value.boolean ? "true" : "false");
+        return;
+    case VALUE_INT:
+        json_write_int(buf, value.integer);
+        return;
+    case VALUE_UINT:
+        buf_printf(buf, "%llu", (unsigned long long)value.natural);
+        return;
+    case VALUE_DOUBLE:
+        write_double(buf, value.real);
+        return;
+    case VALUE_STRING:
+    case VALUE_TYPE:
+        json_write_string(buf, value_span(value));
+        return;
+    case VALUE_BYTES:
+        write_base64(buf, value_span(value));
+        return;
+    case VALUE_LIST:
+        write_list(buf, value);
+        return;
+    case VALUE_MAP:
+        write_map(buf, value);
+        return;
+    case VALUE_TIMESTAMP:
+        json_write_time(buf, value_to_ms(value));
+        return;
+    case VALUE_DURATION:
+        write_duration(buf, value);
+        return;
+    case VALUE_KIND_COUNT:
+        break;
+    }
+    assert(!"a value of no kind");
+}
