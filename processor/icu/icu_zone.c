@@ -1,0 +1,292 @@
+#include <stdlib.h>
+#include <unicode/ustring.h>
+
+#include "icu/icu_internal.h"
+
+#define SECONDS_A_DAY 86400
+/* Offsets lie within ±18 h; looking 26 h around a local time sees every clock change that matters,
+ * also the whole day that Samoa skipped. */
+#define SEARCH_S (26 * 3600)
+#define FOREVER_S ((int64_t)1 << 53)
+#define CACHED_PERIODS 4
+
+/* Years -9999 to 9999 and a margin: what ICU's calendar computes with safely. */
+#define EARLIEST_S (-377705116800LL)
+#define LATEST_S 253402300800LL
+
+/* A stretch of time with one offset: from_s <= instant < to_s. */
+struct period {
+    int64_t from_s;
+    int64_t to_s;
+    int32_t offset_s;
+    bool is_summer;
+};
+
+struct locale_zone {
+    uint32_t hash;
+    char name[ICU_NAME_BYTES]; /* as asked for */
+    char id[ICU_NAME_BYTES];   /* as ICU takes it */
+    UCalendar *calendar;       /* NULL: fixed offset */
+    struct period periods[CACHED_PERIODS];
+    size_t period_count;
+    size_t next_period;
+};
+
+/* ICU answers to these too, but no IANA name is meant by them. */
+static const char *const names_of_icus_own[] = {
+    "ACT", "AET", "AGT", "ART", "AST", "BET", "BST", "CAT", "CNT", "CST", "CTT", "EAT", "ECT",
+    "IET", "IST", "JST", "MIT", "NET", "NST", "PLT", "PNT", "PRT", "PST", "SST", "VST",
+};
+
+const char *icu_zone_id(const struct locale_zone *zone)
+{
+    return zone->id;
+}
+
+static bool is_iana_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof names_of_icus_own / sizeof *names_of_icus_own; i++)
+        if (strcmp(name, names_of_icus_own[i]) == 0)
+            return false;
+    return strncmp(name, "SystemV/", 8) != 0 && strcmp(name, "Etc/Unknown") != 0;
+}
+
+static UCalendar *open_calendar(const char *name)
+{
+    if (!is_iana_name(name))
+        return NULL;
+    UChar id[ICU_NAME_BYTES];
+    UChar canonical[ICU_NAME_BYTES];
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t length;
+    u_strFromUTF8(id, ICU_NAME_BYTES, &length, name, -1, &status);
+    UBool known = false;
+    ucal_getCanonicalTimeZoneID(id, length, canonical, ICU_NAME_BYTES, &known, &status);
+    if (U_FAILURE(status) || !known)
+        return NULL;
+    UCalendar *calendar = ucal_open(id, length, "en", UCAL_GREGORIAN, &status);
+    icu_check_memory(status);
+    return U_SUCCESS(status) ? calendar : NULL;
+}
+
+static int two_digits(const char *text)
+{
+    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
+        return -1;
+    return (text[0] - '0') * 10 + text[1] - '0';
+}
+
+/* "+02:00"; at most 18 hours, as ISO 8601 users expect. */
+static bool parse_fixed_offset(struct span name, int32_t *offset_s)
+{
+    if (name.size != 6 || (name.data[0] != '+' && name.data[0] != '-') || name.data[3] != ':')
+        return false;
+    int hours = two_digits(name.data + 1);
+    int minutes = two_digits(name.data + 4);
+    if (hours < 0 || minutes < 0 || minutes > 59 || hours * 60 + minutes > 18 * 60)
+        return false;
+    *offset_s = (hours * 60 + minutes) * (name.data[0] == '-' ? -60 : 60);
+    return true;
+}
+
+static struct locale_zone *open_zone(struct span name)
+{
+    struct locale_zone *zone = icu_allocate(sizeof *zone);
+    memcpy(zone->name, name.data, name.size);
+    int32_t offset_s = 0;
+    bool fixed = parse_fixed_offset(name, &offset_s);
+    if (fixed) {
+        memcpy(zone->id, "GMT", 3);
+        memcpy(zone->id + 3, name.data, name.size);
+    } else {
+        memcpy(zone->id, name.data, name.size);
+        fixed = span_equal_text(name, "UTC");
+    }
+    if (fixed) {
+        zone->periods[0] = (struct period){-FOREVER_S, FOREVER_S, offset_s, false};
+        zone->period_count = 1;
+        return zone;
+    }
+    zone->calendar = open_calendar(zone->name);
+    if (zone->calendar == NULL) {
+        free(zone);
+        return NULL;
+    }
+    return zone;
+}
+
+static uint32_t hash_name(struct span name)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < name.size; i++)
+        hash = (hash ^ (uint8_t)name.data[i]) * 16777619u;
+    return hash;
+}
+
+/* The place in the table of the zone with this name, or the free place where it belongs. */
+static struct locale_zone **find_place(const struct icu_zone_table *table, struct span name, uint32_t hash)
+{
+    size_t at = hash & (table->capacity - 1);
+    while (table->zones[at] != NULL) {
+        struct locale_zone *zone = table->zones[at];
+        if (zone->hash == hash && span_equal_text(name, zone->name))
+            break;
+        at = (at + 1) & (table->capacity - 1);
+    }
+    return &table->zones[at];
+}
+
+static void grow_table(struct icu_zone_table *table)
+{
+    struct icu_zone_table grown = {.count = table->count,
+                                   .capacity = table->capacity == 0 ? 64 : table->capacity * 2};
+    grown.zones = icu_allocate(grown.capacity * sizeof(struct locale_zone *));
+    for (size_t i = 0; i < table->capacity; i++)
+        if (table->zones[i] != NULL)
+            *find_place(&grown, span_from_text(table->zones[i]->name), table->zones[i]->hash) =
+                table->zones[i];
+    free(table->zones);
+    *table = grown;
+}
+
+/* The table never shrinks, and need not: only names that exist get in, some 600 and the offsets. */
+static const struct locale_zone *zone_find(void *self, struct span name)
+{
+    struct icu_zone_table *table = &((struct icu_state *)self)->zones;
+    if (name.size == 0 || name.size >= ICU_NAME_BYTES - 4 || memchr(name.data, '\0', name.size) != NULL)
+        return NULL;
+    if (table->count * 2 >= table->capacity)
+        grow_table(table);
+    uint32_t hash = hash_name(name);
+    struct locale_zone **place = find_place(table, name, hash);
+    if (*place != NULL)
+        return *place;
+    struct locale_zone *zone = open_zone(name);
+    if (zone == NULL)
+        return NULL;
+    zone->hash = hash;
+    *place = zone;
+    table->count++;
+    return zone;
+}
+
+static int64_t to_seconds(UDate ms)
+{
+    return (int64_t)ms / 1000 - ((int64_t)ms % 1000 < 0);
+}
+
+static struct period read_period(UCalendar *calendar, int64_t instant_s)
+{
+    struct period period = {-FOREVER_S, FOREVER_S, 0, false};
+    UErrorCode status = U_ZERO_ERROR;
+    UDate edge;
+    ucal_setMillis(calendar, (UDate)instant_s * 1000, &status);
+    int32_t summer_ms = ucal_get(calendar, UCAL_DST_OFFSET, &status);
+    period.offset_s = (ucal_get(calendar, UCAL_ZONE_OFFSET, &status) + summer_ms) / 1000;
+    period.is_summer = summer_ms != 0;
+    if (ucal_getTimeZoneTransitionDate(calendar, UCAL_TZ_TRANSITION_PREVIOUS_INCLUSIVE, &edge, &status))
+        period.from_s = to_seconds(edge);
+    if (ucal_getTimeZoneTransitionDate(calendar, UCAL_TZ_TRANSITION_NEXT, &edge, &status))
+        period.to_s = to_seconds(edge);
+    icu_check_memory(status);
+    return period;
+}
+
+static const struct period *find_period(const struct locale_zone *opened, int64_t instant_s)
+{
+    struct locale_zone *zone = (struct locale_zone *)opened; /* the cache inside is the port's own */
+    if (instant_s < EARLIEST_S)
+        instant_s = EARLIEST_S;
+    if (instant_s > LATEST_S)
+        instant_s = LATEST_S;
+    for (size_t i = 0; i < zone->period_count; i++)
+        if (zone->periods[i].from_s <= instant_s && instant_s < zone->periods[i].to_s)
+            return &zone->periods[i];
+    struct period *period = &zone->periods[zone->next_period];
+    *period = read_period(zone->calendar, instant_s);
+    zone->next_period = (zone->next_period + 1) % CACHED_PERIODS;
+    if (zone->period_count < CACHED_PERIODS)
+        zone->period_count++;
+    return period;
+}
+
+static int32_t zone_offset_s(void *self, const struct locale_zone *zone, int64_t instant_s)
+{
+    (void)self;
+    return find_period(zone, instant_s)->offset_s;
+}
+
+static int64_t zone_local_to_instant_s(void *self, const struct locale_zone *zone, int64_t local_s)
+{
+    (void)self;
+    if (local_s < EARLIEST_S + SEARCH_S || local_s > LATEST_S - SEARCH_S)
+        return local_s - find_period(zone, local_s)->offset_s;
+    struct period period = *find_period(zone, local_s - SEARCH_S);
+    while (true) {
+        int64_t instant_s = local_s - period.offset_s;
+        if (instant_s < period.to_s || period.to_s > local_s + SEARCH_S)
+            return instant_s < period.from_s ? period.from_s : instant_s;
+        period = *find_period(zone, period.to_s);
+    }
+}
+
+/* Locales whose users know the abbreviations of their part of the world; elsewhere CLDR has only
+ * "GMT+1", and nowhere would it be wrong to read "CET". */
+static const char *const abbreviation_locales[] = {"en_US", "en_GB", "en_AU", "en_NZ",
+                                                   "en_IN", "en_ZA", "ja"};
+
+static bool is_offset_text(const UChar *text, int32_t length)
+{
+    return length > 3 && text[0] == 'G' && text[1] == 'M' && text[2] == 'T';
+}
+
+static struct span zone_abbreviation(void *self, const struct locale_zone *zone, int64_t instant_s,
+                                     struct arena *arena)
+{
+    (void)self;
+    if (zone->calendar == NULL)
+        return arena_copy(arena, span_equal_text(span_from_text(zone->id), "GMT+00:00")
+                                     ? SPAN_LITERAL("UTC")
+                                     : span_from_text(zone->id));
+    const struct period *period = find_period(zone, instant_s);
+    UCalendarDisplayNameType type = period->is_summer ? UCAL_SHORT_DST : UCAL_SHORT_STANDARD;
+    UChar text[ICU_NAME_BYTES];
+    UChar first[ICU_NAME_BYTES];
+    int32_t first_length = -1;
+    for (size_t i = 0; i < sizeof abbreviation_locales / sizeof *abbreviation_locales; i++) {
+        UErrorCode status = U_ZERO_ERROR;
+        int32_t length = ucal_getTimeZoneDisplayName(zone->calendar, type, abbreviation_locales[i], text,
+                                                     ICU_NAME_BYTES, &status);
+        icu_check_memory(status);
+        if (U_FAILURE(status) || length >= ICU_NAME_BYTES)
+            continue;
+        if (!is_offset_text(text, length))
+            return icu_to_utf8(arena, text, length);
+        if (first_length < 0) {
+            memcpy(first, text, sizeof first);
+            first_length = length;
+        }
+    }
+    return first_length < 0 ? SPAN_LITERAL("") : icu_to_utf8(arena, first, first_length);
+}
+
+void icu_zones_wire(struct locale_port *port)
+{
+    port->zone_find = zone_find;
+    port->zone_offset_s = zone_offset_s;
+    port->zone_local_to_instant_s = zone_local_to_instant_s;
+    port->zone_abbreviation = zone_abbreviation;
+}
+
+void icu_zones_close(struct icu_zone_table *table)
+{
+    for (size_t i = 0; i < table->capacity; i++) {
+        if (table->zones[i] == NULL)
+            continue;
+        if (table->zones[i]->calendar != NULL)
+            ucal_close(table->zones[i]->calendar);
+        free(table->zones[i]);
+    }
+    free(table->zones);
+    *table = (struct icu_zone_table){0};
+}
