@@ -160,8 +160,8 @@ static enum err read_list(struct reader *reader, struct yaml_node *list, int dep
     return ERR_OK;
 }
 
-static enum err check_key(struct reader *reader, const struct yaml_node *key, const struct yaml_member *members,
-                          size_t count)
+static enum err check_key(struct reader *reader, const struct yaml_node *key,
+                          const struct yaml_member *members, size_t count)
 {
     if (key->kind == YAML_LIST || key->kind == YAML_MAP)
         return diag_set(reader->diag, ERR_SYNTAX, key->line, key->column, "a key must be text");
@@ -192,8 +192,8 @@ static enum err read_map(struct reader *reader, struct yaml_node *map, int depth
             error = read_next(reader, YAML_NO_EVENT, depth + 1, &value, &unused, &done);
         if (error != ERR_OK)
             return error;
-        *ARENA_PUSH(reader->arena, &members, &count, &capacity) =
-            (struct yaml_member){.key = key->text, .line = key->line, .column = key->column, .value = value};
+        *ARENA_PUSH(reader->arena, &members, &count, &capacity) = (struct yaml_member){
+            .key = key->text, .line = key->line, .column = key->column, .value = value};
     }
     map->kind = YAML_MAP;
     map->members = members;
@@ -228,7 +228,8 @@ static enum err read_collection(struct reader *reader, const yaml_event_t *event
         return fail_at(reader, ERR_LIMIT, event->start_mark, "nested more than 64 deep");
     struct yaml_node *node = node_new(reader, event);
     *result = node;
-    anchor_add(reader, is_list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor, node);
+    anchor_add(reader, is_list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor,
+               node);
     return is_list ? read_list(reader, node, depth) : read_map(reader, node, depth);
 }
 
@@ -289,7 +290,8 @@ static enum err check_utf8(struct span source, struct diag *diag)
     return ERR_OK;
 }
 
-enum err yaml_parse(struct span source, struct arena *arena, const struct yaml_node **root, struct diag *diag)
+enum err yaml_parse(struct span source, struct arena *arena, const struct yaml_node **root,
+                    struct diag *diag)
 {
     static const struct yaml_node nothing = {.kind = YAML_NULL, .line = 1, .column = 1};
     *root = &nothing;

@@ -21,7 +21,7 @@ enum yaml_style { YAML_PLAIN, YAML_SINGLE_QUOTED, YAML_DOUBLE_QUOTED, YAML_LITER
 
 struct yaml_node;
 struct yaml_member {
-    struct span key; /* the text of the key, whatever it resolves to */
+    struct span key;  /* the text of the key, whatever it resolves to */
     int line, column; /* of the key */
     const struct yaml_node *value;
 };
@@ -58,6 +58,7 @@ const char *yaml_kind_name(enum yaml_kind kind);
 struct yaml_place {
     int line, column;
 };
-struct yaml_place yaml_content_place(struct span source, const struct yaml_node *scalar, int line, int column);
+struct yaml_place yaml_content_place(struct span source, const struct yaml_node *scalar, int line,
+                                     int column);
 
 #endif

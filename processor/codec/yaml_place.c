@@ -62,7 +62,8 @@ static void fold(struct walk *walk, int line, int column)
     if (walk->content < walk->content_end && *walk->content == ' ' && !is_reached(walk, line, column))
         content_step(walk);
     else
-        while (walk->content < walk->content_end && *walk->content == '\n' && !is_reached(walk, line, column))
+        while (walk->content < walk->content_end && *walk->content == '\n' &&
+               !is_reached(walk, line, column))
             content_step(walk);
 }
 
@@ -72,30 +73,47 @@ static size_t escape_digits(char kind)
     return kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
 }
 
+/* An escaped line break is nothing at all, nor is the indentation after it. */
+static void skip_escaped_breaks(struct walk *walk)
+{
+    while (walk->end - walk->at >= 2 && walk->at[0] == '\\' &&
+           (walk->at[1] == '\n' || walk->at[1] == '\r')) {
+        source_step(walk);
+        while (walk->at < walk->end && (is_blank(*walk->at) || *walk->at == '\n'))
+            source_step(walk);
+    }
+}
+
+/* The source of one character of the content. */
+static void flow_step(struct walk *walk, enum yaml_style style)
+{
+    char first = *walk->at;
+    source_step(walk);
+    if (walk->at == walk->end)
+        return;
+    if (style == YAML_DOUBLE_QUOTED && first == '\\') {
+        size_t more = escape_digits(*walk->at);
+        for (size_t i = 0; i <= more && walk->at < walk->end; i++)
+            source_step(walk);
+    } else if (style == YAML_SINGLE_QUOTED && first == '\'') {
+        source_step(walk); /* a doubled quote */
+    }
+}
+
 static void walk_flow(struct walk *walk, enum yaml_style style, int line, int column)
 {
     if (style != YAML_PLAIN)
         source_step(walk); /* the opening quote */
-    while (!is_reached(walk, line, column) && walk->at < walk->end) {
+    while (walk->at < walk->end) {
+        if (style == YAML_DOUBLE_QUOTED)
+            skip_escaped_breaks(walk);
+        if (is_reached(walk, line, column))
+            break;
         if (break_ahead(walk) != NULL) {
             fold(walk, line, column);
             continue;
         }
-        if (style == YAML_DOUBLE_QUOTED && *walk->at == '\\' && walk->at + 1 < walk->end) {
-            source_step(walk);
-            if (*walk->at == '\n' || *walk->at == '\r') { /* an escaped break is nothing at all */
-                while (walk->at < walk->end && (is_blank(*walk->at) || *walk->at == '\n'))
-                    source_step(walk);
-                continue;
-            }
-            size_t more = escape_digits(*walk->at);
-            for (size_t i = 0; i <= more && walk->at < walk->end; i++)
-                source_step(walk);
-        } else {
-            if (style == YAML_SINGLE_QUOTED && *walk->at == '\'')
-                source_step(walk); /* a doubled quote */
-            source_step(walk);
-        }
+        flow_step(walk, style);
         content_step(walk);
     }
 }
@@ -161,7 +179,8 @@ static void walk_block(struct walk *walk, int line, int column)
     }
 }
 
-struct yaml_place yaml_content_place(struct span source, const struct yaml_node *scalar, int line, int column)
+struct yaml_place yaml_content_place(struct span source, const struct yaml_node *scalar, int line,
+                                     int column)
 {
     source = span_slice(source, yaml_mark_bytes(source), source.size);
     size_t end = scalar->end <= source.size ? scalar->end : source.size;

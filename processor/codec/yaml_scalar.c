@@ -128,8 +128,8 @@ enum err yaml_scalar_resolve(struct yaml_node *node, const char *tag)
         const char *tag;
         bool (*resolve)(struct yaml_node *node);
     } kinds[] = {
-        {"tag:yaml.org,2002:null", resolve_null},   {"tag:yaml.org,2002:bool", resolve_bool},
-        {"tag:yaml.org,2002:int", resolve_int},     {"tag:yaml.org,2002:float", resolve_float},
+        {"tag:yaml.org,2002:null", resolve_null},  {"tag:yaml.org,2002:bool", resolve_bool},
+        {"tag:yaml.org,2002:int", resolve_int},    {"tag:yaml.org,2002:float", resolve_float},
         {"tag:yaml.org,2002:str", resolve_string},
     };
     size_t count = sizeof kinds / sizeof *kinds;
@@ -153,8 +153,8 @@ enum err yaml_scalar_resolve(struct yaml_node *node, const char *tag)
 const char *yaml_kind_name(enum yaml_kind kind)
 {
     static const char *const names[] = {
-        [YAML_NULL] = "nothing", [YAML_BOOL] = "true or false", [YAML_INT] = "a whole number",
-        [YAML_FLOAT] = "a number", [YAML_STRING] = "text",      [YAML_LIST] = "a list",
+        [YAML_NULL] = "nothing",   [YAML_BOOL] = "true or false", [YAML_INT] = "a whole number",
+        [YAML_FLOAT] = "a number", [YAML_STRING] = "text",        [YAML_LIST] = "a list",
         [YAML_MAP] = "a map",
     };
     return names[kind];

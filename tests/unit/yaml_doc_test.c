@@ -35,14 +35,35 @@ static void scalars_resolve_by_the_core_schema(void **state)
         const char *text;
         enum yaml_kind kind;
     } cases[] = {
-        {"~", YAML_NULL},      {"null", YAML_NULL},    {"", YAML_NULL},         {"true", YAML_BOOL},
-        {"False", YAML_BOOL},  {"yes", YAML_STRING},   {"on", YAML_STRING},     {"12", YAML_INT},
-        {"-0", YAML_INT},      {"0o17", YAML_INT},     {"0xfF", YAML_INT},      {"012", YAML_INT},
-        {"1.", YAML_FLOAT},    {"1e3", YAML_FLOAT},    {".5", YAML_FLOAT},      {"-.inf", YAML_FLOAT},
-        {".nan", YAML_FLOAT},  {"1_000", YAML_STRING}, {"0b1", YAML_STRING},    {"21:00", YAML_STRING},
-        {".", YAML_STRING},    {"1e", YAML_STRING},    {"2026-12-01", YAML_STRING}, {"'12'", YAML_STRING},
-        {"!!str 12", YAML_STRING}, {"!!float 3", YAML_FLOAT}, {"99999999999999999999", YAML_FLOAT},
-        {"[1]", YAML_LIST},    {"{a: 1}", YAML_MAP},
+        {"~", YAML_NULL},
+        {"null", YAML_NULL},
+        {"", YAML_NULL},
+        {"true", YAML_BOOL},
+        {"False", YAML_BOOL},
+        {"yes", YAML_STRING},
+        {"on", YAML_STRING},
+        {"12", YAML_INT},
+        {"-0", YAML_INT},
+        {"0o17", YAML_INT},
+        {"0xfF", YAML_INT},
+        {"012", YAML_INT},
+        {"1.", YAML_FLOAT},
+        {"1e3", YAML_FLOAT},
+        {".5", YAML_FLOAT},
+        {"-.inf", YAML_FLOAT},
+        {".nan", YAML_FLOAT},
+        {"1_000", YAML_STRING},
+        {"0b1", YAML_STRING},
+        {"21:00", YAML_STRING},
+        {".", YAML_STRING},
+        {"1e", YAML_STRING},
+        {"2026-12-01", YAML_STRING},
+        {"'12'", YAML_STRING},
+        {"!!str 12", YAML_STRING},
+        {"!!float 3", YAML_FLOAT},
+        {"99999999999999999999", YAML_FLOAT},
+        {"[1]", YAML_LIST},
+        {"{a: 1}", YAML_MAP},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[64];
@@ -67,7 +88,9 @@ static void what_would_surprise_is_an_error_with_its_place(void **state)
         const char *message;
     } cases[] = {
         {"a: 1\nb: 2\na: 3\n", 3, 1, "the key `a` is given twice (first at line 1)"},
-        {"a: [1\n", 2, 1, "not YAML: did not find expected ',' or ']' (while parsing a flow sequence that starts at line 1)"},
+        {"a: [1\n", 2, 1,
+         "not YAML: did not find expected ',' or ']' (while parsing a flow sequence that starts at line "
+         "1)"},
         {"a: 1\n--- \nb: 2\n", 2, 1, "a second document: one file holds one"},
         {"a: *b\n", 1, 4, "the alias names no anchor before it"},
         {"a: &x [*x]\n", 1, 8, "the alias stands within what it names"},
@@ -81,9 +104,10 @@ static void what_would_surprise_is_an_error_with_its_place(void **state)
         struct diag diag = {0};
         enum err error = yaml_parse(span_from_text(cases[i].text), &arena, &root, &diag);
         assert_int_not_equal(error, ERR_OK);
-        if (diag.line != cases[i].line || diag.column != cases[i].column || strcmp(diag.text, cases[i].message) != 0)
-            fail_msg("%s\nexpected %d:%d: %s\ncame     %d:%d: %s", cases[i].text, cases[i].line, cases[i].column,
-                     cases[i].message, diag.line, diag.column, diag.text);
+        if (diag.line != cases[i].line || diag.column != cases[i].column ||
+            strcmp(diag.text, cases[i].message) != 0)
+            fail_msg("%s\nexpected %d:%d: %s\ncame     %d:%d: %s", cases[i].text, cases[i].line,
+                     cases[i].column, cases[i].message, diag.line, diag.column, diag.text);
     }
 }
 
@@ -95,8 +119,9 @@ static void bombs_end_at_the_limit(void **state)
     char aliases[4096] = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n";
     for (int i = 1; i < 9; i++) {
         size_t used = strlen(aliases);
-        snprintf(aliases + used, sizeof aliases - used, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i,
-                 i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        snprintf(aliases + used, sizeof aliases - used,
+                 "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1, i - 1, i - 1,
+                 i - 1, i - 1, i - 1, i - 1);
     }
     assert_int_equal(yaml_parse(span_from_text(aliases), &arena, &root, &diag), ERR_LIMIT);
     char deep[1000];
