@@ -1,0 +1,29 @@
+#include "app/system_clock.h"
+
+#include <stddef.h>
+#include <time.h>
+
+static int64_t clock_read_ms(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t system_wall_ms(void *self)
+{
+    (void)self;
+    return clock_read_ms(CLOCK_REALTIME);
+}
+
+static int64_t system_monotonic_ms(void *self)
+{
+    (void)self;
+    return clock_read_ms(CLOCK_MONOTONIC);
+}
+
+struct clock_port system_clock(void)
+{
+    return (struct clock_port){
+        .self = NULL, .wall_ms = system_wall_ms, .monotonic_ms = system_monotonic_ms};
+}
