@@ -9,30 +9,38 @@
 #include "core/fold.h"
 #include "core/outbound.h"
 
-/* A pending send. `journey` and `step` index the state it was collected from. */
+/* A pending send. `journey` and `step` index the state it was collected from.
+ *
+ * With step DUE_WAKE it is no send but a day that has come (a yearly trigger whose journey was over
+ * before its day): settled like a send, so that the fold enters the next year's, without a record. */
 struct due_send {
     int64_t due_ms;
     int priority;
-    unsigned char send_id[SEND_ID_BYTES];
-    uint32_t journey;
+    unsigned char send_id[SEND_ID_BYTES]; /* zeros for a wake */
+    uint32_t journey;                     /* for a wake: index in state->wakes */
     uint32_t step;
     uint32_t attempt;
-    bool marked; /* due at once, to be settled as cancelled or restarted */
+    bool marked; /* due at once, to be settled as cancelled, restarted or skipped */
 };
+#define DUE_WAKE UINT32_MAX
 
 struct decided {
-    struct settled settled;        /* for the journal */
+    struct settled settled; /* for the journal */
+    bool has_record;
     struct decision_record record; /* for the decisions topic */
     bool has_message;
     struct outbound_message message;
 };
 
 /* The earliest instant at which this user needs the due loop: the least due of his pending sends,
- * INT64_MIN when one is marked, INT64_MAX when there is none. */
+ * INT64_MIN when one is marked, INT64_MAX when there is none. Sends of a paused campaign count too, so
+ * that the calendar need not change when it is resumed: a user for whom decide_collect then finds
+ * nothing is to be left alone until the campaign set changes. */
 int64_t decide_next_due(const struct user_state *state);
 
 /* All pending sends with due <= upto_ms, and the marked ones, in order of due, then priority (high
- * first), then send_id. The array lives in `arena`. */
+ * first), then send_id; not those of a campaign that is paused with hold or shift, unless marked. The
+ * array lives in `arena`. Marked sends are to be decided only when no send of this user is under way. */
 size_t decide_collect(const struct fold *fold, const struct user_state *state, int64_t upto_ms,
                       struct arena *arena, struct due_send **sends);
 
