@@ -1,9 +1,8 @@
 #include "codec/json.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/real.h"
 #include "base/utf8.h"
 
 /* Members and elements wait on one stack until their container closes and its size is known. The
@@ -298,12 +297,9 @@ static bool finish_double(struct reader *reader, const char *start, const char *
 {
     double real;
     if (!small_double(start, end, &real)) {
-        /* strtod wants a NUL after the text. The program never leaves the C locale. */
-        struct arena_mark mark = arena_mark(reader->arena);
-        real = strtod(arena_copy(reader->arena, span_make(start, (size_t)(end - start))).data, NULL);
-        arena_release(reader->arena, mark);
-        if (isinf(real))
-            return fail(reader, ERR_OVERFLOW, start, "the number does not fit a double");
+        enum err error = real_parse(span_make(start, (size_t)(end - start)), &real);
+        if (error != ERR_OK)
+            return fail(reader, error, start, "the number does not fit a double");
     }
     *number = value_double(real);
     return true;

@@ -1,9 +1,8 @@
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/civil.h"
+#include "base/real.h"
 #include "base/utf8.h"
 #include "codec/json.h"
 
@@ -87,87 +86,24 @@ static void write_base64(struct buf *buf, struct span bytes)
 
 /* ---- doubles ---- */
 
-/* Prints a decimal of up to 15 digits that is the number exactly as read back; such a decimal is
- * unique, so the one with the fewest fraction digits is the shortest. False when there is none with
- * up to six: prices, coordinates, percentages have one. */
-static bool format_short(double real, char text[JSON_DOUBLE_BYTES], size_t *size)
-{
-    double scale = 1;
-    for (int places = 0; places <= 6; places++, scale *= 10) {
-        double scaled = fabs(real) * scale;
-        if (scaled >= 1e15)
-            return false;
-        int64_t digits = llround(scaled);
-        if ((double)digits / scale != fabs(real))
-            continue;
-        const char *sign = signbit(real) ? "-" : "";
-        int64_t unit = (int64_t)scale;
-        *size = (size_t)snprintf(text, JSON_DOUBLE_BYTES, "%s%lld.%0*lld", sign, (long long)(digits / unit),
-                                 places == 0 ? 1 : places, (long long)(digits % unit));
-        return true;
-    }
-    return false;
-}
-
-/* The fewest significant digits that read back as the number, as "d.ddde±x" in `text`. */
-static void format_scientific(double real, char text[JSON_DOUBLE_BYTES])
-{
-    /* Fewer than 15 digits that read back would be printed, with zeros, by 15; below DBL_MIN precision is
-     * lost and the search begins at one digit. */
-    int digits = fabs(real) < DBL_MIN ? 1 : 15;
-    do
-        snprintf(text, JSON_DOUBLE_BYTES, "%.*e", digits - 1, real);
-    while (strtod(text, NULL) != real && ++digits <= 17);
-}
-
-/* Turns sign, digits without trailing zeros and the decimal exponent into the usual notation. */
-static size_t format_digits(bool negative, struct span digits, int exponent, char text[JSON_DOUBLE_BYTES])
-{
-    const char *sign = negative ? "-" : "";
-    int count = (int)digits.size;
-    int size;
-    if (exponent < -6 || exponent >= 21) {
-        size = snprintf(text, JSON_DOUBLE_BYTES, "%s%c%s%.*se%+d", sign, digits.data[0],
-                        count > 1 ? "." : "", count - 1, digits.data + 1, exponent);
-    } else if (exponent < 0) {
-        static const char zeros[] = "00000";
-        size = snprintf(text, JSON_DOUBLE_BYTES, "%s0.%.*s%.*s", sign, -exponent - 1, zeros, count,
-                        digits.data);
-    } else if (count <= exponent + 1) {
-        size = snprintf(text, JSON_DOUBLE_BYTES, "%s%.*s", sign, count, digits.data);
-        for (; count <= exponent; count++)
-            text[size++] = '0';
-        text[size++] = '.';
-        text[size++] = '0';
-    } else {
-        size = snprintf(text, JSON_DOUBLE_BYTES, "%s%.*s.%.*s", sign, exponent + 1, digits.data,
-                        count - exponent - 1, digits.data + exponent + 1);
-    }
-    return (size_t)size;
-}
-
 size_t json_format_double(double real, char text[JSON_DOUBLE_BYTES])
 {
-    size_t size;
+    char digits[REAL_BYTES];
     if (!isfinite(real)) {
-        const char *name = isnan(real) ? "NaN" : real > 0 ? "Infinity" : "-Infinity";
-        size = strlen(name);
-        memcpy(text, name, size);
-        return size;
+        struct span name = span_from_text(isnan(real) ? "NaN" : real > 0 ? "Infinity" : "-Infinity");
+        memcpy(text, name.data, name.size);
+        return name.size;
     }
-    if (format_short(real, text, &size))
-        return size;
-    char scientific[JSON_DOUBLE_BYTES];
-    format_scientific(fabs(real), scientific);
-    char digits[20];
-    size_t count = 0;
-    const char *at = scientific;
-    for (; *at != 'e'; at++)
-        if (*at != '.')
-            digits[count++] = *at;
-    while (count > 1 && digits[count - 1] == '0')
-        count--;
-    return format_digits(signbit(real), span_make(digits, count), atoi(at + 1), text);
+    double magnitude = fabs(real);
+    bool plain = magnitude == 0 || (magnitude >= 1e-6 && magnitude < 1e21);
+    size_t size = plain ? real_format_fixed(real, digits) : real_format_general(real, digits);
+    assert(size + 2 <= JSON_DOUBLE_BYTES);
+    memcpy(text, digits, size);
+    if (plain && memchr(digits, '.', size) == NULL) {
+        memcpy(text + size, ".0", 2);
+        size += 2;
+    }
+    return size;
 }
 
 static void write_double(struct buf *buf, double real)

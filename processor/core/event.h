@@ -30,4 +30,25 @@ struct profile_update {
     struct value attributes; /* VALUE_MAP; merged by top-level name, null removes one */
 };
 
+/* What attributes may hold, as they came with the record. All inclusive. */
+struct attribute_limits {
+    uint32_t depth;      /* maps and lists inside each other; the attributes themselves are 1 */
+    size_t entries;      /* members and elements, at any depth */
+    size_t string_bytes; /* of one string or name */
+};
+
+/* ERR_LIMIT or ERR_TYPE (not a map), with the reason in *diag. */
+WARN_UNUSED enum err event_check_attributes(struct value attributes, const struct attribute_limits *limits,
+                                            struct diag *diag);
+
+/* The rules for single fields; ERR_INVALID with the reason in *diag. */
+WARN_UNUSED enum err event_check_id(struct span id, struct diag *diag);
+WARN_UNUSED enum err event_check_user(struct span user, struct diag *diag);
+WARN_UNUSED enum err event_check_name(struct span name, struct diag *diag);
+
+/* Refuses an event that occurred more than max_age_ms before its arrival or is more than
+ * max_future_ms ahead of it. ERR_INVALID with the reason in *diag. */
+WARN_UNUSED enum err event_check_age(const struct event *event, int64_t max_age_ms, int64_t max_future_ms,
+                                     struct diag *diag);
+
 #endif

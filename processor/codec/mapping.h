@@ -1,0 +1,50 @@
+/* Where the fields of an event lie in the records of a source.
+ *
+ * Made once from the configuration, then read for every record. A place is a JSON Pointer (RFC 6901),
+ * where "" and "/" are the whole record, or a constant. Places that the configuration leaves out
+ * are those of the format: /id /user /name /time /attributes, for CloudEvents /id /subject /type /time
+ * /data.
+ */
+#ifndef DECLIC_CODEC_MAPPING_H
+#define DECLIC_CODEC_MAPPING_H
+
+#include "core/value.h"
+
+enum mapping_format { MAPPING_JSON, MAPPING_CLOUDEVENTS, MAPPING_AVRO, MAPPING_AVRO_SINGLE_OBJECT };
+
+/* One place as somebody wrote it. */
+struct mapping_place {
+    bool given; /* false: the format's default */
+    bool constant;
+    struct span text; /* the constant itself (without a leading "="), or the pointer */
+};
+
+struct mapping_spec {
+    enum mapping_format format;
+    struct mapping_place id, user, name, time, attributes;
+};
+
+/* A compiled place. */
+struct mapping_field {
+    bool constant;
+    struct span text;         /* the constant or the pointer, as written: for messages */
+    const struct span *steps; /* the pointer's reference tokens, unescaped; none: the whole record */
+    size_t step_count;
+    int64_t time_ms; /* a constant time */
+};
+
+struct mapping {
+    enum mapping_format format;
+    struct mapping_field id, user, name, time, attributes;
+};
+
+/* Compiles; texts are copied into `arena`, which the mapping lives in.
+ * ERR_INVALID with a sentence in *diag: a malformed pointer, a constant that can be no such field (a
+ * constant id or attributes never can), an Avro format (not supported yet). */
+WARN_UNUSED enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena,
+                                     struct mapping *mapping, struct diag *diag);
+
+/* The value at the place, or NULL where the record has none. Not for constants. */
+const struct value *mapping_find(const struct mapping_field *field, const struct value *record);
+
+#endif
