@@ -68,9 +68,10 @@ struct store_port {
 
     /* States for firing; does not disturb a fold in between. */
     enum err (*fire_read)(void *self, struct store_read *reads, size_t count, struct arena *arena);
-    /* Users with due <= upto_ms in order of due, at most `limit`, from one atomic step with the head. */
-    enum err (*due_read)(void *self, int32_t partition, int64_t upto_ms, size_t limit, struct arena *arena,
-                         struct store_due **dues, size_t *count, int64_t *head);
+    /* Users with from_ms <= due <= upto_ms in order of due (INT64_MIN first), at most `limit`, from one
+     * atomic step with the head. */
+    enum err (*due_read)(void *self, int32_t partition, int64_t from_ms, int64_t upto_ms, size_t limit,
+                         struct arena *arena, struct store_due **dues, size_t *count, int64_t *head);
 
     /* Puts `ids` beside the head if the head is `expected_head`; ERR_CONFLICT otherwise. */
     enum err (*ids_write)(void *self, int32_t partition, int64_t expected_head, struct span ids);
