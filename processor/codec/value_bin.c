@@ -1,0 +1,238 @@
+#include "codec/value_bin.h"
+
+enum tag {
+    TAG_NULL = 0,
+    TAG_FALSE = 1,
+    TAG_TRUE = 2,
+    TAG_INT = 3,
+    TAG_UINT = 4,
+    TAG_DOUBLE = 5,
+    TAG_STRING = 6,
+    TAG_BYTES = 7,
+    TAG_TYPE = 8,
+    TAG_LIST = 9,
+    TAG_MAP = 10,
+    TAG_TIMESTAMP = 11,
+    TAG_DURATION = 12,
+    TAG_SHORT_STRING = 128, /* to 191 */
+};
+
+#define SHORT_STRING_MAX 63
+#define NANOS_MAX 999999999
+
+static_assert(sizeof(double) == 8 && sizeof(uint64_t) == 8, "doubles are written as 8 bytes");
+
+/* ---- writing ---- */
+
+static void append_tag(struct buf *buf, enum tag tag)
+{
+    buf_append_byte(buf, (char)tag);
+}
+
+static void append_double(struct buf *buf, double real)
+{
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    char bytes[9] = {TAG_DOUBLE};
+    for (int i = 0; i < 8; i++)
+        bytes[1 + i] = (char)(bits >> 8 * i);
+    buf_append(buf, span_make(bytes, sizeof bytes));
+}
+
+static void append_string(struct buf *buf, struct span string)
+{
+    if (string.size > SHORT_STRING_MAX) {
+        append_tag(buf, TAG_STRING);
+        varint_append_span(buf, string);
+        return;
+    }
+    char *to = buf_reserve(buf, 1 + string.size);
+    *to = (char)(TAG_SHORT_STRING + string.size);
+    if (string.size != 0)
+        memcpy(to + 1, string.data, string.size);
+    buf->size += 1 + string.size;
+}
+
+static void append_tagged_span(struct buf *buf, enum tag tag, struct value value)
+{
+    append_tag(buf, tag);
+    varint_append_span(buf, value_span(value));
+}
+
+static void append_instant(struct buf *buf, enum tag tag, struct value value)
+{
+    append_tag(buf, tag);
+    varint_append_signed(buf, value.integer);
+    varint_append(buf, value.size);
+}
+
+static void append_value(struct buf *buf, struct value value, unsigned depth_left)
+{
+    switch ((enum value_kind)value.kind) {
+    case VALUE_NULL:
+        append_tag(buf, TAG_NULL);
+        return;
+    case VALUE_BOOL:
+        append_tag(buf, value.boolean ? TAG_TRUE : TAG_FALSE);
+        return;
+    case VALUE_INT:
+        append_tag(buf, TAG_INT);
+        varint_append_signed(buf, value.integer);
+        return;
+    case VALUE_UINT:
+        append_tag(buf, TAG_UINT);
+        varint_append(buf, value.natural);
+        return;
+    case VALUE_DOUBLE:
+        append_double(buf, value.real);
+        return;
+    case VALUE_STRING:
+        append_string(buf, value_span(value));
+        return;
+    case VALUE_BYTES:
+        append_tagged_span(buf, TAG_BYTES, value);
+        return;
+    case VALUE_TYPE:
+        append_tagged_span(buf, TAG_TYPE, value);
+        return;
+    case VALUE_LIST:
+        assert(depth_left > 0);
+        append_tag(buf, TAG_LIST);
+        varint_append(buf, value.size);
+        for (uint32_t i = 0; i < value.size; i++)
+            append_value(buf, value.items[i], depth_left - 1);
+        return;
+    case VALUE_MAP:
+        assert(depth_left > 0);
+        append_tag(buf, TAG_MAP);
+        varint_append(buf, value.size);
+        for (uint32_t i = 0; i < value.size; i++) {
+            append_value(buf, value.members[i].key, depth_left - 1);
+            append_value(buf, value.members[i].value, depth_left - 1);
+        }
+        return;
+    case VALUE_TIMESTAMP:
+        append_instant(buf, TAG_TIMESTAMP, value);
+        return;
+    case VALUE_DURATION:
+        append_instant(buf, TAG_DURATION, value);
+        return;
+    case VALUE_KIND_COUNT:
+        break;
+    }
+    assert(!"a value of no kind");
+}
+
+void value_bin_append(struct buf *buf, struct value value)
+{
+    append_value(buf, value, VALUE_BIN_DEPTH_MAX);
+}
+
+/* ---- reading ---- */
+
+static double read_double(struct cursor *cursor)
+{
+    struct span bytes = cursor_bytes(cursor, 8);
+    uint64_t bits = 0;
+    for (size_t i = 0; i < bytes.size; i++)
+        bits |= (uint64_t)(unsigned char)bytes.data[i] << 8 * i;
+    double real;
+    memcpy(&real, &bits, sizeof real);
+    return real;
+}
+
+static struct value read_span(struct cursor *cursor, enum value_kind kind)
+{
+    struct span bytes = cursor_bytes(cursor, cursor_varint_max(cursor, UINT32_MAX));
+    struct value value = value_string(bytes);
+    value.kind = (uint8_t)kind;
+    return value;
+}
+
+static struct value read_instant(struct cursor *cursor, enum value_kind kind)
+{
+    struct value value = {.kind = (uint8_t)kind};
+    value.integer = cursor_varint_signed(cursor);
+    value.size = (uint32_t)cursor_varint_max(cursor, NANOS_MAX);
+    return value;
+}
+
+static struct value read_value(struct cursor *cursor, struct arena *arena, unsigned depth_left);
+
+/* How many values follow, given that each takes at least `value_bytes`: what the arena is asked for is
+ * bounded by the bytes that are there. */
+static size_t read_count(struct cursor *cursor, unsigned depth_left, size_t value_bytes)
+{
+    size_t count = cursor_varint_max(cursor, UINT32_MAX);
+    if (depth_left == 0 || count > cursor_left(cursor) / value_bytes) {
+        cursor_fail(cursor);
+        return 0;
+    }
+    return count;
+}
+
+static struct value read_list(struct cursor *cursor, struct arena *arena, unsigned depth_left)
+{
+    size_t count = read_count(cursor, depth_left, 1);
+    struct value *items = arena_alloc_aligned(arena, count * sizeof *items, alignof(struct value));
+    for (size_t i = 0; i < count; i++)
+        items[i] = read_value(cursor, arena, depth_left - 1);
+    return value_list(items, count);
+}
+
+static struct value read_map(struct cursor *cursor, struct arena *arena, unsigned depth_left)
+{
+    size_t count = read_count(cursor, depth_left, 2);
+    struct value_member *members =
+        arena_alloc_aligned(arena, count * sizeof *members, alignof(struct value_member));
+    for (size_t i = 0; i < count; i++) {
+        members[i].key = read_value(cursor, arena, depth_left - 1);
+        members[i].value = read_value(cursor, arena, depth_left - 1);
+    }
+    return value_map(members, count);
+}
+
+static struct value read_value(struct cursor *cursor, struct arena *arena, unsigned depth_left)
+{
+    uint8_t tag = cursor_byte(cursor);
+    if (tag >= TAG_SHORT_STRING && tag <= TAG_SHORT_STRING + SHORT_STRING_MAX)
+        return value_string(cursor_bytes(cursor, tag - (size_t)TAG_SHORT_STRING));
+    switch ((enum tag)tag) {
+    case TAG_NULL:
+        return value_null();
+    case TAG_FALSE:
+        return value_bool(false);
+    case TAG_TRUE:
+        return value_bool(true);
+    case TAG_INT:
+        return value_int(cursor_varint_signed(cursor));
+    case TAG_UINT:
+        return value_uint(cursor_varint(cursor));
+    case TAG_DOUBLE:
+        return value_double(read_double(cursor));
+    case TAG_STRING:
+        return read_span(cursor, VALUE_STRING);
+    case TAG_BYTES:
+        return read_span(cursor, VALUE_BYTES);
+    case TAG_TYPE:
+        return read_span(cursor, VALUE_TYPE);
+    case TAG_LIST:
+        return read_list(cursor, arena, depth_left);
+    case TAG_MAP:
+        return read_map(cursor, arena, depth_left);
+    case TAG_TIMESTAMP:
+        return read_instant(cursor, VALUE_TIMESTAMP);
+    case TAG_DURATION:
+        return read_instant(cursor, VALUE_DURATION);
+    case TAG_SHORT_STRING:
+        break;
+    }
+    cursor_fail(cursor);
+    return value_null();
+}
+
+struct value value_bin_read(struct cursor *cursor, struct arena *arena)
+{
+    struct value value = read_value(cursor, arena, VALUE_BIN_DEPTH_MAX);
+    return cursor->failed ? value_null() : value;
+}
