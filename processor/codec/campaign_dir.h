@@ -24,7 +24,8 @@ struct campaign_dir {
     size_t count;
     const struct policy
         *policy; /* never NULL unless the policy has errors; policy_empty() where there is none */
-    struct span policy_path; /* empty where there is none */
+    struct policy *own_policy; /* the same, to be closed; NULL for the empty one */
+    struct span policy_path;   /* empty where there is none */
     const struct liquid_snippet *snippets;
     size_t snippet_count;
 };

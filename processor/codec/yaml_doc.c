@@ -169,7 +169,7 @@ static enum err check_key(struct reader *reader, const struct yaml_node *key,
         if (span_equal(members[i].key, key->text))
             return diag_set(reader->diag, ERR_SYNTAX, key->line, key->column,
                             "the key `%.*s` is given twice (first at line %d)", SPAN_PRINTF(key->text),
-                            members[i].line);
+                            members[i].key_node->line);
     }
     return ERR_OK;
 }
@@ -192,8 +192,8 @@ static enum err read_map(struct reader *reader, struct yaml_node *map, int depth
             error = read_next(reader, YAML_NO_EVENT, depth + 1, &value, &unused, &done);
         if (error != ERR_OK)
             return error;
-        *ARENA_PUSH(reader->arena, &members, &count, &capacity) = (struct yaml_member){
-            .key = key->text, .line = key->line, .column = key->column, .value = value};
+        *ARENA_PUSH(reader->arena, &members, &count, &capacity) =
+            (struct yaml_member){.key = key->text, .key_node = key, .value = value};
     }
     map->kind = YAML_MAP;
     map->members = members;

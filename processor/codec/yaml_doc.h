@@ -21,8 +21,8 @@ enum yaml_style { YAML_PLAIN, YAML_SINGLE_QUOTED, YAML_DOUBLE_QUOTED, YAML_LITER
 
 struct yaml_node;
 struct yaml_member {
-    struct span key;  /* the text of the key, whatever it resolves to */
-    int line, column; /* of the key */
+    struct span key; /* the text of the key, whatever it resolves to */
+    const struct yaml_node *key_node;
     const struct yaml_node *value;
 };
 

@@ -204,7 +204,7 @@ struct campaign {
      * policy.kept_trigger: an entry keeps the union. */
     struct name_set kept_trigger;
     struct name_set kept_follow;
-    /* Every program of the campaign, in file order: for its counters, and to be closed. */
+    /* Every program of the campaign, for its counters, and to be closed. */
     struct cel_program *const *programs;
     size_t program_count;
 };
