@@ -1,0 +1,84 @@
+"""Sends a stream on its own thread, at its own pace, and notes when Kafka had each event."""
+
+import copy
+import threading
+import time
+
+from harness.site import now_ms
+
+
+class Load(threading.Thread):
+    def __init__(self, topics, topic, stream):
+        super().__init__(daemon=True)
+        self.topics = topics
+        self.topic = topic
+        self.stream = stream
+        self.events = []
+        self.began_ms = None
+        self.failure = None
+
+    def run(self):
+        try:
+            self._send_all()
+        except Exception as failure:  # shown by finish(), on the test's thread
+            self.failure = failure
+
+    def _send_all(self):
+        self.began_ms = now_ms() + 500
+        for send_at, occurs_at, event in self.stream:
+            wait_ms = self.began_ms + send_at - now_ms()
+            while wait_ms > 0:
+                self.topics.producer.poll(min(wait_ms, 50) / 1000)
+                wait_ms = self.began_ms + send_at - now_ms()
+            sent = copy.copy(event)
+            sent.time_ms = self.began_ms + occurs_at
+            self.events.append(sent)
+            self.topics.put(self.topic, sent.user, {
+                "id": sent.id, "user": sent.user, "name": sent.name, "time": sent.time_ms, "attributes": sent.attributes,
+            }, on_delivery=lambda error, _, sent=sent: self._delivered(error, sent))
+        self.topics.flush(120)
+
+    def _delivered(self, error, event):
+        assert error is None, error
+        event.acked_ms = now_ms()
+
+    @property
+    def elapsed(self):
+        return 0 if self.began_ms is None else (now_ms() - self.began_ms) / 1000
+
+    def wait_until(self, seconds):
+        while self.elapsed < seconds and self.is_alive():
+            time.sleep(0.05)
+
+    def finish(self, seconds):
+        self.join(seconds)
+        assert not self.is_alive(), "the stream was not sent in time"
+        if self.failure:
+            raise self.failure
+        assert all(event.acked_ms for event in self.events)
+        return self.events
+
+
+class Watch(threading.Thread):
+    """Reads an outbound topic live and keeps, for each message, its due instant and when it was seen."""
+
+    def __init__(self, site, names):
+        super().__init__(daemon=True)
+        self.readers = [site.reader(name) for name in names]
+        self.seen = []  # (seen, due)
+        self.stopping = False
+
+    def run(self):
+        while not self.stopping:
+            for reader in self.readers:
+                for record in reader.poll(0.05):
+                    self.seen.append((record.seen_ms, int(record.header("declic-due"))))
+                reader.records.clear()
+
+    def stop(self):
+        self.stopping = True
+        self.join(10)
+
+    def worst_lateness(self, from_ms, to_ms):
+        """Of the messages that fell due in that time."""
+        return max((seen - due for seen, due in list(self.seen) if from_ms <= due < to_ms), default=0)
