@@ -597,7 +597,7 @@ enum err json_parse(struct span text, const struct json_limits *limits, struct a
     reader.diag = diag;
     reader.error = ERR_OK;
     if (text.size > reader.limits->bytes || text.size >= UINT32_MAX) {
-        fail_limit(&reader, reader.begin, "bytes of JSON", reader.limits->bytes);
+        fail_limit(&reader, reader.begin, "bytes", reader.limits->bytes);
         return reader.error;
     }
     skip_space(&reader);
