@@ -10,6 +10,8 @@ import collections
 import pathlib
 import struct
 
+from . import wait
+
 BATCH = struct.Struct(">qiibIhiqqqhii")
 LENGTH_AT = 12  # the length field counts from the byte after itself
 TRANSACTIONAL, CONTROL = 0x10, 0x20
@@ -39,9 +41,10 @@ class TopicLog:
     """Reads on where it stopped at the last scan()."""
 
     def __init__(self, broker_data, topic):
-        self.folders = [path for path in pathlib.Path(broker_data).glob(f"{topic}-*")
-                        if path.name[len(topic) + 1:].isdigit()]
-        assert self.folders, f"the broker has no folder of {topic} in {broker_data}"
+        def folders():
+            return [path for path in pathlib.Path(broker_data).glob(f"{topic}-*") if path.name[len(topic) + 1:].isdigit()]
+
+        self.folders = wait.until(f"the broker has a folder of {topic} in {broker_data}", folders)
         self.positions = {}
         self.open = {}  # (partition folder, producer id) -> last offset of its open transaction
         self.aborted = collections.Counter()  # (producer id, epoch) -> markers
