@@ -9,8 +9,8 @@
 struct kafka_admin;
 
 /* Errors: ERR_INVALID (diag). Connects in the background. */
-WARN_UNUSED enum err kafka_admin_open(const struct kafka_properties *properties, struct kafka_admin **admin,
-                                      struct diag *diag);
+WARN_UNUSED enum err kafka_admin_open(const struct kafka_properties *properties, const struct log *log,
+                                      struct kafka_admin **admin, struct diag *diag);
 void kafka_admin_close(struct kafka_admin *admin);
 
 /* What a topic must be. Replication is the broker's default. */

@@ -7,10 +7,10 @@
 #define DECLIC_KAFKA_KAFKA_CLIENT_H
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
-#include "base/err.h"
-#include "base/span.h"
+#include "base/log.h"
 
 struct kafka_property {
     struct span name;
@@ -29,35 +29,51 @@ struct kafka_fixed {
     const char *value;
 };
 
-/* Which properties are meant for whom: librdkafka logs a warning for a consumer's property on a producer,
- * so those are left out. */
-enum kafka_role { KAFKA_ROLE_CONSUMER, KAFKA_ROLE_PRODUCER };
+/* Listens to one client. The opaque that librdkafka hands to callbacks is a pointer to this, so a client's
+ * own structure begins with it. Zero-initialise, then kafka_watch_init; destroy after the client. */
+struct kafka_watch {
+    const struct log *log; /* NULL: silent */
+    const char *name;      /* which client, for logs; lives as long as the watch */
+    atomic_uint troubles;  /* lost connections and time-outs so far */
+    pthread_mutex_t lock;  /* of what follows: callbacks come on several threads */
+    struct log_repeat errors;
+    struct log_repeat lines;
+    char last_error[200];
+};
 
-/* A configuration with the operator's properties and then `fixed`, to be given to rd_kafka_new or
- * destroyed. NULL when the client library refuses a property: ERR_INVALID's text is in diag (which may be
- * NULL). */
-rd_kafka_conf_t *kafka_client_conf(const struct kafka_properties *properties, enum kafka_role role,
-                                   const struct kafka_fixed *fixed, size_t fixed_count, struct diag *diag);
+void kafka_watch_init(struct kafka_watch *watch, const struct log *log, const char *name);
+void kafka_watch_destroy(struct kafka_watch *watch);
+/* Notes an error that the client reported, and logs it, at most every few seconds. */
+void kafka_watch_error(struct kafka_watch *watch, rd_kafka_resp_err_t error, const char *text);
+/* The last error noted, "" when none was; copied to `text`. */
+void kafka_watch_last_error(struct kafka_watch *watch, char *text, size_t size);
+
+/* A configuration with the operator's properties and then `fixed`, errors and log lines going to the watch,
+ * which is also the opaque. To be given to kafka_client_new.
+ * NULL when the client library refuses a property: diag (which may be NULL) says which and why. */
+rd_kafka_conf_t *kafka_client_conf(const struct kafka_properties *properties,
+                                   const struct kafka_fixed *fixed, size_t fixed_count,
+                                   struct kafka_watch *watch, struct diag *diag);
 
 /* Sets one property whose value is made at run time; a refusal is a programming error (asserted). */
 void kafka_client_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 
 /* Makes a client; takes conf over, also when it fails. NULL: diag says why. */
-rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, enum kafka_role role, struct diag *diag);
+rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, rd_kafka_type_t type, struct diag *diag);
 
 /* A deep copy, to be given back with kafka_properties_free. */
 struct kafka_properties *kafka_properties_copy(const struct kafka_properties *properties);
 void kafka_properties_free(struct kafka_properties *properties);
 
-/* True for errors that waiting cannot mend: authorisation, unknown topic, unsupported feature. */
+/* True for errors that waiting cannot mend: authorisation, a topic that is not there, an old broker. */
 bool kafka_error_is_permanent(rd_kafka_resp_err_t error);
-
-/* The sentence for `error` with what to do about it, where something can be said. */
-const char *kafka_error_text(rd_kafka_resp_err_t error);
 
 /* A random name for this process, 16 hexadecimal digits and a NUL: transactional ids of two processes never
  * meet. */
 #define KAFKA_PROCESS_ID_BYTES 17
 void kafka_process_id(char id[KAFKA_PROCESS_ID_BYTES]);
+
+/* CLOCK_MONOTONIC in microseconds. */
+int64_t kafka_now_us(void);
 
 #endif

@@ -15,6 +15,7 @@ struct kafka_journal_options {
     const char *topic;                         /* copied */
     const char *group;                         /* copied: PREFIX + "engine" */
     int worker;                                /* for client.id and logs */
+    const struct log *log;                     /* NULL: silent */
 };
 
 struct kafka_journal;

@@ -22,6 +22,7 @@ struct kafka_outbox_options {
     int worker;
     const char *journal_topic; /* copied */
     bool transactional;        /* false: at least once */
+    const struct log *log;     /* NULL: silent */
     /* Called on a thread of the outbox when a producer gets ready or has an outcome (kafka_journal_wake);
      * NULL: nobody. */
     void (*wake)(void *context);
