@@ -1,0 +1,121 @@
+#include "kafka/kafka_send.h"
+
+#include <stdlib.h>
+
+#define FULL_QUEUE_MS 3000
+#define FULL_QUEUE_POLL_MS 2
+
+struct kafka_topic_handle {
+    char *name;
+    size_t size;
+    rd_kafka_topic_t *topic;
+};
+
+/* Batches are ended by flush, not by linger: one batch a partition and transaction. The local queue must
+ * hold a whole transaction. */
+const struct kafka_fixed kafka_send_fixed[] = {
+    {"enable.idempotence", "true"},
+    {"partitioner", "murmur2_random"},
+    {"allow.auto.create.topics", "false"},
+    {"linger.ms", "20"},
+    {"queue.buffering.max.messages", "1000000"},
+    {"queue.buffering.max.kbytes", "1048576"},
+    {"message.max.bytes", "2000000"},
+    {"socket.nagle.disable", "true"},
+    {"reconnect.backoff.ms", "50"},
+    {"reconnect.backoff.max.ms", "1000"},
+    {"retry.backoff.ms", "50"},
+    {"log.connection.close", "false"},
+    {"delivery.report.only.error", "false"},
+};
+const size_t kafka_send_fixed_count = sizeof(kafka_send_fixed) / sizeof(kafka_send_fixed[0]);
+
+void kafka_topics_clear(struct kafka_topics *topics)
+{
+    for (size_t i = 0; i < topics->count; i++) {
+        rd_kafka_topic_destroy(topics->list[i].topic);
+        free(topics->list[i].name);
+    }
+    free(topics->list);
+    *topics = (struct kafka_topics){0};
+}
+
+static rd_kafka_topic_t *topic_find(rd_kafka_t *client, struct kafka_topics *topics, struct span name)
+{
+    for (size_t i = 0; i < topics->count; i++) {
+        if (span_equal(span_make(topics->list[i].name, topics->list[i].size), name))
+            return topics->list[i].topic;
+    }
+    if (topics->count == topics->capacity) {
+        topics->capacity = topics->capacity == 0 ? 8 : topics->capacity * 2;
+        topics->list = realloc(topics->list, topics->capacity * sizeof(*topics->list));
+    }
+    char *copy = strndup(name.data, name.size);
+    if (copy == NULL || topics->list == NULL)
+        abort();
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, copy, NULL);
+    if (topic == NULL) {
+        free(copy);
+        return NULL;
+    }
+    topics->list[topics->count++] = (struct kafka_topic_handle){copy, name.size, topic};
+    return topic;
+}
+
+static rd_kafka_headers_t *headers_make(const struct outbox_record *record)
+{
+    if (record->header_count == 0)
+        return NULL;
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(record->header_count);
+    for (size_t i = 0; i < record->header_count; i++) {
+        const struct outbox_header *header = &record->headers[i];
+        rd_kafka_header_add(headers, header->name, -1, header->value.data, (ssize_t)header->value.size);
+    }
+    return headers;
+}
+
+static rd_kafka_resp_err_t send_once(rd_kafka_t *client, rd_kafka_topic_t *topic,
+                                     const struct outbox_record *record, void *opaque)
+{
+    /* The cast drops const only: the client copies. */
+    rd_kafka_vu_t fields[7] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION,
+         .u.i32 = record->partition < 0 ? RD_KAFKA_PARTITION_UA : record->partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {.ptr = (void *)(uintptr_t)record->value.data, .size = record->value.size}},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque},
+    };
+    size_t count = 5;
+    rd_kafka_headers_t *headers = headers_make(record);
+    if (record->key.size > 0)
+        fields[count++] = (rd_kafka_vu_t){
+            .vtype = RD_KAFKA_VTYPE_KEY,
+            .u.mem = {.ptr = (void *)(uintptr_t)record->key.data, .size = record->key.size}};
+    if (headers != NULL)
+        fields[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
+    rd_kafka_error_t *error = rd_kafka_produceva(client, fields, count);
+    if (error == NULL)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    rd_kafka_error_destroy(error);
+    if (headers != NULL)
+        rd_kafka_headers_destroy(headers);
+    return code;
+}
+
+rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
+                               const struct outbox_record *record, void *opaque)
+{
+    rd_kafka_topic_t *topic = topic_find(client, topics, record->topic);
+    if (topic == NULL)
+        return rd_kafka_last_error();
+    int64_t until_us = kafka_now_us() + FULL_QUEUE_MS * 1000;
+    for (;;) {
+        rd_kafka_resp_err_t error = send_once(client, topic, record, opaque);
+        if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || kafka_now_us() > until_us)
+            return error;
+        rd_kafka_poll(client, FULL_QUEUE_POLL_MS);
+    }
+}

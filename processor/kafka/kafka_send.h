@@ -1,0 +1,28 @@
+/* Handing outbox records to a producer: topic handles, headers, a full queue.
+ */
+#ifndef DECLIC_KAFKA_KAFKA_SEND_H
+#define DECLIC_KAFKA_KAFKA_SEND_H
+
+#include "kafka/kafka_client.h"
+#include "ports/outbox.h"
+
+/* Topic handles of one client, found by name without building NUL-terminated names each time. */
+struct kafka_topics {
+    struct kafka_topic_handle *list;
+    size_t count, capacity;
+};
+
+/* Before the client is destroyed. */
+void kafka_topics_clear(struct kafka_topics *topics);
+
+/* Gives the record to the client, which copies it; `opaque` comes back in the delivery report
+ * (rd_kafka_message_t._private). Serves delivery reports while the client's queue is full, at most 3 s.
+ * Anything but RD_KAFKA_RESP_ERR_NO_ERROR: it was not taken, no report will come. */
+rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
+                               const struct outbox_record *record, void *opaque);
+
+/* What every producer of ours sets: idempotent, our batching, the Java client's partitioner. */
+extern const struct kafka_fixed kafka_send_fixed[];
+extern const size_t kafka_send_fixed_count;
+
+#endif
