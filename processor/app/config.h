@@ -11,27 +11,20 @@
 #define DECLIC_APP_CONFIG_H
 
 #include "base/diag_list.h"
+#include "codec/mapping.h"
 #include "core/campaign.h"
 
 enum config_outbound_format { CONFIG_OUTBOUND_JSON, CONFIG_OUTBOUND_AVRO };
 enum config_delivery { CONFIG_EXACTLY_ONCE, CONFIG_AT_LEAST_ONCE };
 enum config_decisions { CONFIG_DECISIONS_ALL, CONFIG_DECISIONS_FINAL, CONFIG_DECISIONS_OFF };
 
-enum source_format { SOURCE_JSON, SOURCE_CLOUDEVENTS, SOURCE_AVRO, SOURCE_AVRO_SINGLE_OBJECT };
-enum source_kind { SOURCE_EVENTS, SOURCE_PROFILES };
+enum config_source_kind { CONFIG_SOURCE_EVENTS, CONFIG_SOURCE_PROFILES };
 
-/* Where a field of an event lies in a record. */
-struct source_place {
-    bool constant;
-    struct span text; /* the constant, or a JSON Pointer (RFC 6901); empty: the whole record */
-};
-
-struct source_config {
+struct config_source {
     struct span topic;
-    enum source_format format;
-    enum source_kind kind;
-    struct source_place id, user, name, time, attributes; /* what `map` leaves out: the format's default */
-    const struct span *schemas;                           /* paths of Avro schema files */
+    enum config_source_kind kind;
+    struct mapping mapping;     /* compiled; with the format */
+    const struct span *schemas; /* paths of Avro schema files */
     size_t schema_count;
 };
 
@@ -56,7 +49,7 @@ struct config {
     /* For librdkafka, in order of name; bootstrap.servers is among them. */
     const struct config_property *kafka;
     size_t kafka_count;
-    const struct source_config *sources; /* without the topic PREFIXevents, which is always read */
+    const struct config_source *sources; /* without the topic PREFIXevents, which is always read */
     size_t source_count;
     struct name_set profile_attributes;            /* what the fold keeps of profiles */
     const struct config_property *outbound_topics; /* channel -> topic, where topics.out names one */
