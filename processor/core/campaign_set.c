@@ -28,6 +28,7 @@ struct builder {
     struct counter_spec *counters;
     size_t counter_count, counter_capacity;
     int64_t entry_keep_ms;
+    struct name_set kept_follow;
 };
 
 static struct draft *draft_of(struct builder *builder, struct span name)
@@ -122,6 +123,9 @@ static void add_campaign(struct builder *builder, struct campaign_slot *slot)
             add_slot(builder, version->cancels[i].event, slot);
         add_program_counters(builder, version->programs, version->program_count);
         add_entry_rule(builder, &version->entry);
+        if (version->kept_follow.count != 0 || version->kept_follow.all)
+            builder->kept_follow =
+                name_set_union(&builder->kept_follow, &version->kept_follow, builder->arena);
     }
 }
 
@@ -220,6 +224,7 @@ const struct campaign_set *campaign_set_build(struct arena *arena, const struct 
     set->counters = builder.counters;
     set->counter_count = builder.counter_count;
     set->interests = build_interests(&builder, &set->interest_mask);
+    set->kept_follow = builder.kept_follow;
     set->entry_keep_ms = builder.entry_keep_ms;
     set->sent_keep_ms = sent_keep(policy);
     return set;

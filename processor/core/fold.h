@@ -45,6 +45,9 @@ struct fold {
     /* A cancel or restart whose append time is later than due - window only marks the send: another
      * owner may be sending it. 1,000 live; 0 where there is one owner (simulate, tests). */
     int64_t mark_window_ms;
+    /* The next year of a yearly trigger is not entered when this one's journey is over: for a simulation
+     * that runs to its end. */
+    bool no_further_year;
 };
 
 /* After any of these the state may point into what it was given (event, update, settled): encode it
