@@ -245,9 +245,14 @@ static bool finish_int(struct reader *reader, const char *start, const char *dig
 {
     bool negative = start != digits;
     uint64_t magnitude = 0;
-    bool fits = end - digits <= 19; /* 19 digits always fit uint64 */
+    bool fits = true;
     for (const char *at = digits; fits && at < end; at++)
-        magnitude = magnitude * 10 + (uint64_t)(*at - '0');
+        fits = !__builtin_mul_overflow(magnitude, (uint64_t)10, &magnitude) &&
+               !__builtin_add_overflow(magnitude, (uint64_t)(*at - '0'), &magnitude);
+    if (fits && magnitude > (uint64_t)INT64_MAX && !negative && reader->limits->uints) {
+        *number = value_uint(magnitude);
+        return true;
+    }
     if (!fits || magnitude > (uint64_t)INT64_MAX + negative)
         return fail(reader, ERR_OVERFLOW, start,
                     "the integer does not fit 64 bits (with a fraction it is a double)");

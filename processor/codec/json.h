@@ -22,6 +22,7 @@ struct json_limits {
     uint32_t depth;      /* lists and maps inside each other, `[]` is 1; at most JSON_DEPTH_MAX */
     size_t entries;      /* members and elements, at any depth */
     size_t string_bytes; /* of one string or name, as it came (escapes count in full) */
+    bool uints;          /* a whole number above int64 that fits uint64 is a UINT instead of an error */
 };
 
 /* For documents of our own users (configuration, a command's input): 64 MiB, depth 64. */
