@@ -15,9 +15,10 @@
 #define DECLIC_APP_CAMPAIGN_LOG_H
 
 #include "base/buf.h"
+#include "core/campaign_set.h"
 #include "core/entry.h"
 
-enum campaign_status { STATUS_ACTIVE, STATUS_PAUSED, STATUS_ARCHIVED };
+#define CAMPAIGN_LOG_SNIPPETS "declic-snippets"
 
 struct campaign_definition {
     struct span text;     /* YAML */
@@ -54,6 +55,11 @@ const struct campaign_item *campaign_log_find(const struct campaign_log *log, st
 /* NULL when that version is not there. */
 const struct campaign_definition *campaign_item_definition(const struct campaign_item *item,
                                                            uint32_t version);
+
+/* The highest version of which there is a trace; the next one is one more. */
+uint32_t campaign_item_last_version(const struct campaign_item *item);
+/* active, paused, archived */
+const char *campaign_status_name(enum campaign_status status);
 
 /* Folds records into a log. Owns copies of all it was given until freed; what it gave out for a record
  * stays valid until then, also when a later record with the same key took its place. */

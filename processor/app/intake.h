@@ -19,34 +19,38 @@
 #define DECLIC_APP_INTAKE_H
 
 #include "app/interest.h"
+#include "codec/source_record.h"
 #include "ports/appender.h"
 #include "ports/clock.h"
 #include "ports/source.h"
 
 struct intake;
-struct mapping;
 
 struct intake_source {
     struct span topic;
-    const struct mapping *mapping; /* codec/mapping: format, kind and pointers */
+    bool profiles; /* its records are profile updates, not events */
+    struct mapping mapping;
 };
 
 struct intake_settings {
     const struct intake_source *sources; /* in the order of the source port's topics */
     size_t source_count;
-    int32_t partitions; /* of the journal */
-    struct span name;   /* of this process and worker, for dead letters' headers */
+    int32_t partitions;    /* of the journal */
+    struct span connector; /* PREFIX + intake, for dead letters' headers */
     int worker;
+    struct record_limits limits;
     int64_t max_age_ms, max_future_ms;
-    const struct name_set *profile_attributes; /* kept ones; NULL: all */
-    int64_t linger_ms;                         /* a block waits no longer for more entries */
-    size_t block_bytes;                        /* nor for more than these */
-    size_t in_flight_bytes;                    /* appended and not acknowledged, before reading pauses */
-    int64_t commit_every_ms;                   /* pause between commits of progress */
-    int64_t give_up_after_ms;                  /* how long a revoke waits for what is in flight */
-    uint64_t (*random)(void *self);
-    void *random_self;
+    const struct name_set *profile_attributes; /* what is kept of profiles; NULL: everything */
+    uint64_t (*random)(void);                  /* for incarnations */
+    /* How it turns; intake_settings_turn sets what is good in a running system. */
+    int64_t linger_ms;        /* a block waits no longer for more entries */
+    size_t block_bytes;       /* nor for more than these */
+    size_t in_flight_bytes;   /* appended and not acknowledged, before reading pauses */
+    int64_t commit_every_ms;  /* pause between commits of progress */
+    int64_t give_up_after_ms; /* how long a revoke waits for what is in flight */
 };
+
+void intake_settings_turn(struct intake_settings *settings);
 
 struct intake_ports {
     struct source_port source;
@@ -86,6 +90,6 @@ bool intake_stopped(const struct intake *intake);
 
 const struct intake_stats *intake_stats(const struct intake *intake);
 /* Why it waits or ended, for a person; empty when all is well. Valid until the next step. */
-struct span intake_trouble(const struct intake *intake);
+struct span intake_trouble(struct intake *intake);
 
 #endif

@@ -32,9 +32,9 @@ struct interest_port {
     void *self;
     uint64_t (*ask)(void *self);
     bool (*passed)(void *self, uint64_t ticket);
-    /* Held until release; not older than any ticket that was seen passed before. */
-    const struct interest *(*acquire)(void *self);
-    void (*release)(void *self, const struct interest *interest);
+    /* Held until release(*hold); not older than any ticket that was seen passed before. */
+    const struct interest *(*acquire)(void *self, void **hold);
+    void (*release)(void *self, void *hold);
 };
 
 #endif

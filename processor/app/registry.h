@@ -14,9 +14,13 @@
 
 struct registry;
 
+struct kafka_properties;
+struct log;
+
 struct registry_options {
-    const struct kafka_settings *kafka; /* kafka/kafka_client.h */
-    struct span prefix;                 /* of topics */
+    const struct kafka_properties *properties;
+    const struct log *log; /* NULL: silent */
+    const char *topic;     /* PREFIX + campaigns; copied */
 };
 
 /* What the topic said at one moment. */
@@ -26,7 +30,7 @@ struct registry_snapshot {
     int64_t position; /* all records below it are in */
 };
 
-/* Starts the thread. ERR_NO_MEMORY, ERR_INVALID (Kafka settings; see diag). An unreachable broker is no
+/* Starts the thread. ERR_INVALID: the Kafka properties are refused (diag). An unreachable broker is no
  * error: the thread goes on trying and says so. */
 WARN_UNUSED enum err registry_open(const struct registry_options *options, struct registry **registry,
                                    struct diag *diag);
@@ -46,7 +50,8 @@ const struct registry_snapshot *registry_acquire(struct registry *registry);
 void registry_release(struct registry *registry, const struct registry_snapshot *snapshot);
 
 /* The definition of one version of a campaign (or, id empty, of the policy), waiting for it to be read
- * where it is not there yet. The spans live as long as the registry. ERR_TIMEOUT when it does not come. */
+ * where it is not there yet. The spans live as long as the registry. ERR_NOT_FOUND: the topic was read to
+ * its end as of this call and has no such version; ERR_TIMEOUT: it could not be read so far. */
 WARN_UNUSED enum err registry_definition_wait(struct registry *registry, struct span id, uint32_t version,
                                               int64_t timeout_ms, struct campaign_definition *definition);
 

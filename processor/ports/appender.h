@@ -26,7 +26,8 @@ struct appender_record {
     struct span key, value;
     const struct appender_header *headers;
     size_t header_count;
-    uint64_t cookie; /* comes back with the report */
+    int64_t timestamp_ms; /* of the record; 0: now */
+    uint64_t cookie;      /* comes back with the report */
 };
 
 struct appender_report {
@@ -38,8 +39,8 @@ struct appender_report {
 struct appender_port {
     void *self;
 
-    /* Everything is copied. ERR_LIMIT: larger than the client would ever send; ERR_CONFLICT: the queue
-     * is full, poll and try again. */
+    /* Everything is copied. Never waits: the owner bounds what is in flight. ERR_LIMIT: larger than the
+     * client would ever send; ERR_REFUSED: the client cannot go on. */
     enum err (*append)(void *self, const struct appender_record *record);
 
     /* Hands out up to `capacity` reports, without waiting; returns how many. */

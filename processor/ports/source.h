@@ -17,7 +17,7 @@ struct source_header {
     bool has_value; /* false: null, which Kafka tells apart from empty */
 };
 
-struct source_record {
+struct source_message {
     uint32_t topic; /* index into the topics that the port was opened with */
     int32_t partition;
     int64_t offset;
@@ -47,7 +47,7 @@ struct source_commit {
 
 enum source_event_kind {
     SOURCE_NOTHING,   /* the time-out passed */
-    SOURCE_RECORDS,   /* records, count, batch; in order within each partition */
+    SOURCE_RECORDS,   /* messages, count, batch; in order within each partition */
     SOURCE_ASSIGNED,  /* assignments, count. They are this member's after `served`, and held: nothing is
                          read from one before source_port.start */
     SOURCE_REVOKED,   /* assignments (topic and partition only), count: to be given up in order; they
@@ -59,7 +59,7 @@ enum source_event_kind {
 
 struct source_event {
     enum source_event_kind kind;
-    const struct source_record *records;         /* valid until `release` of batch */
+    const struct source_message *messages;         /* valid until `release` of batch */
     const struct source_assignment *assignments; /* valid until the next call */
     size_t count;
     void *batch;
@@ -72,10 +72,11 @@ struct source_event {
 struct source_port {
     void *self;
 
-    /* The next event, waiting up to timeout_ms (0: do not wait). Between a rebalance event and
-     * `served` no further one comes; records and answers do. Error: ERR_REFUSED with event->text for
-     * what waiting cannot mend (authorisation). */
-    enum err (*poll)(void *self, int timeout_ms, struct source_event *event);
+    /* The next event, waiting up to timeout_ms (0: do not wait). Records only where they are wanted; the
+     * other events get through always. Between a rebalance event and `served` no further one comes;
+     * records and answers do. Error: ERR_REFUSED with event->text for what waiting cannot mend
+     * (authorisation). */
+    enum err (*poll)(void *self, int timeout_ms, bool records_wanted, struct source_event *event);
 
     /* Gives a batch's memory back. */
     void (*release)(void *self, void *batch);
@@ -85,9 +86,6 @@ struct source_port {
 
     /* Begins reading a partition at its assignment's `start`. */
     void (*start)(void *self, uint32_t topic, int32_t partition);
-
-    /* true: no records come (those under way apart) until false; everything else does. */
-    void (*hold)(void *self, bool held);
 
     /* Stores offsets with their metadata, atomically for each partition, without waiting. One COMMITTED
      * event with `tag` answers. */
