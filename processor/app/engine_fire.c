@@ -1,0 +1,527 @@
+/* Firing: due sends -> one transaction; and what becomes of it.
+ *
+ * A partition fires up to its frontier: the instant up to which every record that reached the journal
+ * is known to be folded. Its users whose earliest send is due are read, their sends decided and rendered,
+ * and outbound messages, decision records and settled entries go into one transaction of the producer that
+ * the partition is bound to (by its number, so it never changes while the partition is held). The view is
+ * not written: the settled entries come back through the fold.
+ *
+ * Meanwhile the users are *in flight*: nothing more of them is decided until the outcome is known and
+ * folded, so that no decision ever rests on a message that turns out unsent. That also covers caps
+ * and the order of one user's messages.
+ */
+#include <stdlib.h>
+
+#include "app/engine_internal.h"
+#include "codec/decision_json.h"
+#include "codec/journal.h"
+#include "codec/outbound_json.h"
+#include "codec/user_state_bin.h"
+#include "core/decide.h"
+
+static int partition_producer(const struct partition *partition)
+{
+    return partition->id % PRODUCERS;
+}
+
+static bool partition_may_fire(const struct engine *engine, const struct partition *partition)
+{
+    return partition->phase == PARTITION_ATTACHED && !partition->blocked && !partition->unwritten &&
+           engine->monotonic_ms >= partition->retry_at_ms;
+}
+
+/* A send fires when its due lies before the frontier: an event that arrives at the due instant itself is
+ * taken first. */
+static int64_t fire_limit_ms(const struct engine *engine, const struct partition *partition)
+{
+    int64_t before_ms = partition->frontier_ms == INT64_MIN ? INT64_MIN : partition->frontier_ms - 1;
+    return before_ms < engine->now_ms ? before_ms : engine->now_ms;
+}
+
+int64_t engine_next_fire_ms(const struct engine *engine)
+{
+    int64_t next_ms = INT64_MAX;
+    for (size_t i = 0; i < engine->partition_slots; i++) {
+        const struct partition *partition = engine->partitions[i];
+        if (partition == NULL || !partition_may_fire(engine, partition))
+            continue;
+        int64_t due_ms = horizon_next_ms(&partition->horizon);
+        if (due_ms < next_ms)
+            next_ms = due_ms;
+    }
+    return next_ms;
+}
+
+/* ---- in flight ------------------------------------------------------------------------------------ */
+
+static struct flight *flight_find(const struct partition *partition, uint64_t hash, struct span user)
+{
+    return (struct flight *)user_map_find(&partition->flights, hash, user);
+}
+
+static struct flight *flight_add(struct partition *partition, uint64_t hash, struct span user, int producer)
+{
+    struct flight *flight = calloc(1, sizeof *flight + user.size);
+    if (flight == NULL)
+        abort();
+    memcpy(flight + 1, user.data, user.size);
+    flight->node = (struct user_node){hash, span_make(flight + 1, user.size)};
+    flight->producer = producer;
+    flight->due_ms = INT64_MAX;
+    user_map_add(&partition->flights, &flight->node);
+    return flight;
+}
+
+struct landing {
+    const struct partition *partition;
+    struct flight *finished; /* list */
+    bool uncertain_left;     /* some wait for a mark that is not passed yet */
+};
+
+static void look_at_flight(void *self, struct user_node *node)
+{
+    struct landing *landing = self;
+    struct flight *flight = (struct flight *)node;
+    const struct partition *partition = landing->partition;
+    bool over = (flight->phase == FLIGHT_COMMITTED && partition->head > flight->settled_offset) ||
+                (flight->phase == FLIGHT_UNCERTAIN && partition->passed_sequence > flight->after_sequence);
+    if (over) {
+        flight->next_finished = landing->finished;
+        landing->finished = flight;
+    } else if (flight->phase == FLIGHT_UNCERTAIN) {
+        landing->uncertain_left = true;
+    }
+}
+
+void partition_land_flights(struct engine *engine, struct partition *partition)
+{
+    (void)engine;
+    if (partition->flights.count == 0 && !partition->blocked)
+        return;
+    struct landing landing = {.partition = partition};
+    user_map_each(&partition->flights, look_at_flight, &landing);
+    partition->uncertain = landing.uncertain_left;
+    if (!landing.uncertain_left)
+        partition->blocked = false;
+    while (landing.finished != NULL) {
+        struct flight *flight = landing.finished;
+        landing.finished = flight->next_finished;
+        user_map_remove(&partition->flights, &flight->node);
+        /* Firing reads the state and sees what is really due. */
+        if (flight->due_ms != INT64_MAX)
+            horizon_load(&partition->horizon, flight->node.user, flight->due_ms);
+        free(flight);
+    }
+}
+
+struct outcome_walk {
+    struct engine *engine;
+    int producer;
+    const struct outbox_result *result;
+};
+
+static void settle_flight(void *self, struct user_node *node)
+{
+    struct outcome_walk *walk = self;
+    struct flight *flight = (struct flight *)node;
+    if (flight->phase != FLIGHT_OPEN || flight->producer != walk->producer)
+        return;
+    const struct outbox_result *result = walk->result;
+    if (result->outcome == OUTBOX_ABORTED) {
+        /* Nothing of it is in the log: over at once, to be tried again. */
+        flight->phase = FLIGHT_COMMITTED;
+        flight->settled_offset = INT64_MIN;
+        if (flight->due_ms == INT64_MAX)
+            flight->due_ms = flight->fired_due_ms;
+    } else if (result->outcome == OUTBOX_COMMITTED && flight->cookie < result->offset_count &&
+               result->offsets[flight->cookie] >= 0) {
+        flight->phase = FLIGHT_COMMITTED;
+        flight->settled_offset = result->offsets[flight->cookie];
+    } else {
+        /* The outcome, or the place in the log, is not known: it will be folded when a mark that is
+         * asked for from now on is passed. */
+        flight->phase = FLIGHT_UNCERTAIN;
+        flight->after_sequence = walk->engine->mark_sequence;
+        if (flight->due_ms == INT64_MAX)
+            flight->due_ms = flight->fired_due_ms;
+    }
+}
+
+bool engine_transaction_touches(const struct engine *engine, int32_t partition)
+{
+    for (int producer = 0; producer < PRODUCERS; producer++) {
+        const struct transaction *transaction = &engine->transactions[producer];
+        for (size_t i = 0; transaction->open && i < transaction->touched_count; i++)
+            if (transaction->touched[i].partition == partition)
+                return true;
+    }
+    return false;
+}
+
+static void observe_lateness(struct engine *engine, const struct transaction *transaction)
+{
+    int64_t now_ms = steady_clock_now(&engine->clock);
+    for (size_t i = 0; i < transaction->due_count; i++) {
+        int64_t late_ms = now_ms - transaction->dues[i];
+        metrics_observe_us(&engine->numbers, HISTOGRAM_LATENESS, (late_ms < 0 ? 0 : late_ms) * 1000);
+    }
+    metrics_count(&engine->numbers, METRIC_MESSAGES, (int64_t)transaction->due_count);
+}
+
+static void take_outcome(struct engine *engine, int producer, const struct outbox_result *result)
+{
+    struct transaction *transaction = &engine->transactions[producer];
+    static const enum metric counters[] = {[OUTBOX_COMMITTED] = METRIC_TRANSACTIONS_COMMITTED,
+                                           [OUTBOX_ABORTED] = METRIC_TRANSACTIONS_ABORTED,
+                                           [OUTBOX_UNKNOWN] = METRIC_TRANSACTIONS_UNKNOWN};
+    metrics_count(&engine->numbers, counters[result->outcome], 1);
+    metrics_observe_us(&engine->numbers, HISTOGRAM_TRANSACTION, result->elapsed_us);
+    if (result->outcome == OUTBOX_COMMITTED)
+        observe_lateness(engine, transaction);
+    else
+        log_line(engine->options.log, LOG_WARN,
+                 result->outcome == OUTBOX_ABORTED ? "a transaction was aborted; its sends are tried again"
+                                                   : "a transaction's outcome is read from the log",
+                 log_number("worker", engine->options.worker), log_number("producer", producer),
+                 log_text("error", result->text == NULL ? "" : result->text));
+    transaction->open = false;
+    struct outcome_walk walk = {engine, producer, result};
+    for (size_t i = 0; i < transaction->touched_count; i++) {
+        struct partition *partition = engine_partition(engine, transaction->touched[i].partition);
+        if (partition == NULL)
+            continue;
+        if (result->outcome == OUTBOX_UNKNOWN)
+            partition->blocked = true;
+        user_map_each(&partition->flights, settle_flight, &walk);
+        partition_land_flights(engine, partition);
+    }
+}
+
+void engine_poll_outcomes(struct engine *engine)
+{
+    const struct outbox_port *outbox = engine->ports.outbox;
+    for (int producer = 0; producer < PRODUCERS; producer++) {
+        struct outbox_result result;
+        if (engine->transactions[producer].open && outbox->poll(outbox->self, producer, &result))
+            take_outcome(engine, producer, &result);
+    }
+}
+
+void engine_end_transactions(struct engine *engine, const int32_t *partitions, size_t count)
+{
+    const struct outbox_port *outbox = engine->ports.outbox;
+    bool waiting[PRODUCERS] = {false};
+    for (int producer = 0; producer < PRODUCERS; producer++) {
+        const struct transaction *transaction = &engine->transactions[producer];
+        for (size_t i = 0; transaction->open && i < transaction->touched_count && !waiting[producer]; i++)
+            for (size_t k = 0; k < count; k++)
+                waiting[producer] |= transaction->touched[i].partition == partitions[k];
+        if (waiting[producer])
+            outbox->abort(outbox->self, producer);
+    }
+    const struct clock_port *clock = &engine->ports.clock;
+    int64_t until_ms = clock->monotonic_ms(clock->self) + END_TRANSACTION_MS;
+    for (;;) {
+        engine_poll_outcomes(engine);
+        bool open = false;
+        for (int producer = 0; producer < PRODUCERS; producer++)
+            open |= waiting[producer] && engine->transactions[producer].open;
+        if (!open || clock->monotonic_ms(clock->self) >= until_ms)
+            return; /* one that is still open keeps its partitions from attaching again */
+        outbox->wait(outbox->self, 50);
+    }
+}
+
+/* ---- deciding ------------------------------------------------------------------------------------- */
+
+/* One partition's share of a transaction that is being made. */
+struct salvo {
+    struct partition *partition;
+    struct horizon_entry **entries; /* popped from the horizon; freed at the end */
+    size_t count;
+    struct span *users;
+    struct journal_writer block;
+    uint32_t cookie;         /* of the block being filled */
+    struct flight **flights; /* whose settled entries stand in that block */
+    size_t flight_count, flight_capacity;
+};
+
+struct firing {
+    struct engine *engine;
+    int producer;
+    bool begun;
+    struct transaction *transaction;
+};
+
+static void begin(struct firing *firing)
+{
+    if (firing->begun)
+        return;
+    const struct outbox_port *outbox = firing->engine->ports.outbox;
+    firing->begun = true;
+    firing->transaction->open = true;
+    firing->transaction->touched_count = 0;
+    firing->transaction->due_count = 0;
+    firing->transaction->next_cookie = 0;
+    outbox->begin(outbox->self, firing->producer);
+}
+
+/* Takes up to FIRE_USERS due users out of the horizons of this producer's partitions. */
+static size_t take_due(struct engine *engine, int producer, struct salvo *salvos)
+{
+    size_t salvo_count = 0, left = FIRE_USERS;
+    /* Begin at another partition each time, so that none waits behind a busy one. */
+    size_t start = engine->fire_turn++;
+    for (size_t i = 0; i < engine->partition_slots && left > 0; i++) {
+        struct partition *partition = engine->partitions[(start + i) % engine->partition_slots];
+        if (partition == NULL || partition_producer(partition) != producer ||
+            !partition_may_fire(engine, partition))
+            continue;
+        int64_t limit_ms = fire_limit_ms(engine, partition);
+        struct salvo salvo = {.partition = partition};
+        size_t capacity = 0;
+        while (left > 0 && horizon_count(&partition->horizon) != 0) {
+            int64_t due_ms = horizon_next_ms(&partition->horizon);
+            if (due_ms > limit_ms && due_ms != INT64_MIN)
+                break;
+            struct horizon_entry *entry = horizon_pop(&partition->horizon);
+            struct flight *flight = flight_find(partition, entry->node.hash, entry->node.user);
+            if (flight != NULL) {
+                flight->due_ms = entry->due_ms;
+                free(entry);
+                continue;
+            }
+            *ARENA_PUSH(&engine->batch, &salvo.entries, &salvo.count, &capacity) = entry;
+            left--;
+        }
+        if (salvo.count != 0)
+            salvos[salvo_count++] = salvo;
+    }
+    return salvo_count;
+}
+
+static void put_back(struct salvo *salvos, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < salvos[i].count; k++) {
+            struct horizon_entry *entry = salvos[i].entries[k];
+            if (salvos[i].partition->phase == PARTITION_ATTACHED)
+                horizon_load(&salvos[i].partition->horizon, entry->node.user, entry->due_ms);
+            free(entry);
+        }
+}
+
+/* Reads the states of the users; false: nothing can be fired now (all is put back). */
+static bool read_salvos(struct engine *engine, struct salvo *salvos, size_t count, struct store_read *reads)
+{
+    const struct store_port *store = engine->ports.store;
+    for (size_t i = 0; i < count; i++) {
+        struct salvo *salvo = &salvos[i];
+        salvo->users = ARENA_ARRAY(&engine->batch, struct span, salvo->count);
+        for (size_t k = 0; k < salvo->count; k++)
+            salvo->users[k] = salvo->entries[k]->node.user;
+        reads[i] = (struct store_read){
+            .partition = salvo->partition->id, .users = salvo->users, .count = salvo->count};
+    }
+    enum err error = store->fire_read(store->self, reads, count, &engine->batch);
+    bool stands = error == ERR_OK;
+    for (size_t i = 0; i < count && stands; i++)
+        if (reads[i].head != salvos[i].partition->head) {
+            partition_begin_attach(engine, salvos[i].partition, "the head in Redis changed before firing");
+            stands = false;
+        }
+    if (stands)
+        return true;
+    put_back(salvos, count);
+    if (error != ERR_OK)
+        for (size_t i = 0; i < count; i++)
+            engine_store_failed(engine, salvos[i].partition, error);
+    return false;
+}
+
+static void produce_message(struct firing *firing, const struct outbound_message *message)
+{
+    struct engine *engine = firing->engine;
+    const struct outbox_port *outbox = engine->ports.outbox;
+    struct outbox_header headers[OUTBOUND_HEADERS_MAX];
+    size_t header_count = outbound_headers(message, &engine->batch, headers);
+    buf_clear(&engine->scratch);
+    outbound_json_write(&engine->scratch, message);
+    struct outbox_record record = {
+        .phase = OUTBOX_OUTBOUND,
+        .topic = engine->options.outbound_topic(engine->options.outbound_topic_self, message->channel),
+        .partition = -1,
+        .key = message->user,
+        .value = buf_span(&engine->scratch),
+        .headers = headers,
+        .header_count = header_count,
+    };
+    outbox->produce(outbox->self, firing->producer, &record);
+    struct transaction *transaction = firing->transaction;
+    if (transaction->due_count == transaction->due_capacity) {
+        transaction->due_capacity = transaction->due_capacity == 0 ? 256 : transaction->due_capacity * 2;
+        transaction->dues =
+            realloc(transaction->dues, transaction->due_capacity * sizeof *transaction->dues);
+        if (transaction->dues == NULL)
+            abort();
+    }
+    transaction->dues[transaction->due_count++] = message->due_ms;
+}
+
+static void produce_decision(struct firing *firing, const struct decision_record *record, uint32_t attempt)
+{
+    struct engine *engine = firing->engine;
+    metrics_outcome(&engine->numbers, record);
+    if (engine->options.decisions == ENGINE_DECISIONS_OFF)
+        return;
+    const struct outbox_port *outbox = engine->ports.outbox;
+    struct outbox_header header;
+    struct outbox_record out = engine_decision_record(engine, record, &header);
+    char id[DECISION_ID_BYTES];
+    header.value = decision_id_of_send(record, attempt, id);
+    out.phase = OUTBOX_OUTBOUND;
+    outbox->produce(outbox->self, firing->producer, &out);
+}
+
+/* Sends the block that is being filled; its flights wait for its offset. */
+static void finish_block(struct firing *firing, struct salvo *salvo)
+{
+    if (salvo->block.count == 0)
+        return;
+    struct engine *engine = firing->engine;
+    const struct outbox_port *outbox = engine->ports.outbox;
+    uint32_t cookie = firing->transaction->next_cookie++;
+    for (size_t i = 0; i < salvo->flight_count; i++)
+        salvo->flights[i]->cookie = cookie;
+    salvo->flight_count = 0;
+    buf_clear(&engine->scratch);
+    journal_writer_finish(&salvo->block, &engine->scratch);
+    struct outbox_record record = {
+        .phase = OUTBOX_SETTLED,
+        .topic = engine->options.journal_topic,
+        .partition = salvo->partition->id,
+        .value = buf_span(&engine->scratch),
+        .cookie = cookie,
+    };
+    outbox->produce(outbox->self, firing->producer, &record);
+}
+
+static void ignore_record(void *self, const struct decision_record *record)
+{
+    (void)self;
+    (void)record;
+}
+
+/* Decides all that is due for one user, each upon the ones before it. */
+static void fire_user(struct firing *firing, struct salvo *salvo, size_t index, struct span bytes)
+{
+    struct engine *engine = firing->engine;
+    struct partition *partition = salvo->partition;
+    struct span user = salvo->users[index];
+    struct user_state state;
+    if (user_state_decode(bytes, user, &engine->batch, &state) != ERR_OK) {
+        partition->rebuild = true; /* noticed after the salvo */
+        return;
+    }
+    struct fold fold = {
+        .campaigns = partition->campaigns,
+        .policy = partition->policy,
+        .limits = &engine->options.limits,
+        .locale = engine->ports.locale,
+        .profile_attributes = engine->options.profile_attributes,
+        .arena = &engine->batch,
+        .decisions = {.record = ignore_record},
+        .counts = &engine->counts,
+        .mark_window_ms = engine->options.mark_window_ms,
+    };
+    int64_t limit_ms = fire_limit_ms(engine, partition);
+    struct due_send *sends;
+    size_t count = decide_collect(&fold, &state, limit_ms, &engine->batch, &sends);
+    if (count == 0) {
+        /* Moved, gone, or held by a pause: held ones wait for the campaign set to change. */
+        int64_t next_ms = decide_next_due(&state);
+        if (next_ms > limit_ms)
+            horizon_set(&partition->horizon, user, next_ms);
+        return;
+    }
+    begin(firing);
+    struct flight *flight = flight_add(partition, salvo->entries[index]->node.hash, user, firing->producer);
+    flight->fired_due_ms = salvo->entries[index]->due_ms;
+    *ARENA_PUSH(&engine->batch, &salvo->flights, &salvo->flight_count, &salvo->flight_capacity) = flight;
+    for (size_t i = 0; i < count; i++) {
+        struct decided decided;
+        decide_send(&fold, &state, &sends[i], engine->now_ms, &decided);
+        struct entry entry = {.kind = ENTRY_SETTLED, .settled = decided.settled};
+        journal_writer_add(&salvo->block, &entry);
+        if (decided.has_message)
+            produce_message(firing, &decided.message);
+        if (decided.has_record)
+            produce_decision(firing, &decided.record, sends[i].attempt);
+        if (i + 1 < count)
+            fold_settled(&fold, &state, &decided.settled, partition->state.append_max_ms);
+    }
+    if (journal_writer_bytes(&salvo->block) >= BLOCK_BYTES)
+        finish_block(firing, salvo);
+}
+
+static void touch(struct transaction *transaction, int32_t partition)
+{
+    if (transaction->touched_count == transaction->touched_capacity) {
+        transaction->touched_capacity =
+            transaction->touched_capacity == 0 ? 16 : transaction->touched_capacity * 2;
+        transaction->touched =
+            realloc(transaction->touched, transaction->touched_capacity * sizeof *transaction->touched);
+        if (transaction->touched == NULL)
+            abort();
+    }
+    transaction->touched[transaction->touched_count++].partition = partition;
+}
+
+static void fire_producer(struct engine *engine, int producer)
+{
+    const struct outbox_port *outbox = engine->ports.outbox;
+    arena_reset(&engine->batch);
+    struct salvo *salvos = ARENA_ARRAY(&engine->batch, struct salvo, engine->partition_slots);
+    size_t count = take_due(engine, producer, salvos);
+    if (count == 0)
+        return;
+    struct store_read *reads = ARENA_ARRAY(&engine->batch, struct store_read, count);
+    if (!read_salvos(engine, salvos, count, reads))
+        return;
+    struct firing firing = {
+        .engine = engine, .producer = producer, .transaction = &engine->transactions[producer]};
+    for (size_t i = 0; i < count; i++) {
+        struct salvo *salvo = &salvos[i];
+        uint32_t first_cookie = firing.begun ? firing.transaction->next_cookie : 0;
+        if (partition_need_campaigns(engine, salvo->partition))
+            for (size_t k = 0; k < salvo->count; k++)
+                fire_user(&firing, salvo, k, reads[i].states[k]);
+        finish_block(&firing, salvo);
+        if (firing.begun && firing.transaction->next_cookie > first_cookie)
+            touch(firing.transaction, salvo->partition->id);
+        journal_writer_free(&salvo->block);
+        for (size_t k = 0; k < salvo->count; k++)
+            free(salvo->entries[k]);
+    }
+    if (!firing.begun)
+        return;
+    const struct transaction *transaction = firing.transaction;
+    struct outbox_offset *offsets =
+        ARENA_ARRAY(&engine->batch, struct outbox_offset, transaction->touched_count);
+    for (size_t i = 0; i < transaction->touched_count; i++) {
+        const struct partition *partition = engine_partition(engine, transaction->touched[i].partition);
+        offsets[i] = (struct outbox_offset){partition->id, partition->head};
+    }
+    outbox->commit(outbox->self, producer, offsets, transaction->touched_count);
+}
+
+void engine_fire(struct engine *engine)
+{
+    if (engine->stopping || steady_clock_holds(&engine->clock))
+        return;
+    const struct outbox_port *outbox = engine->ports.outbox;
+    for (int producer = 0; producer < PRODUCERS; producer++) {
+        if (!engine->transactions[producer].open && outbox->ready(outbox->self, producer))
+            fire_producer(engine, producer);
+    }
+}

@@ -1,0 +1,446 @@
+/* Folding: journal records -> users' states, in one atomic step with the heads.
+ *
+ * A batch takes what is queued, over all partitions, up to a bound. Each partition's records are
+ * decoded once, the users they touch are read in one round trip, every entry is folded in order, the
+ * decision records that came of it are acknowledged, and then states and heads are written together.
+ * If anything fails before that, nothing has happened: the records stay queued, and their decision
+ * records are not given again.
+ */
+#include "app/engine_internal.h"
+#include "codec/journal.h"
+#include "codec/user_state_bin.h"
+#include "core/decide.h"
+
+struct batch_user {
+    struct user_node node;
+    struct user_state state;
+    bool read;    /* `state` is filled */
+    bool touched; /* something was folded into it */
+};
+
+/* One partition's share. */
+struct share {
+    struct partition *partition;
+    size_t record_count; /* of its queue, from queue_first */
+    struct batch_record {
+        const struct entry *entries;
+        size_t count;
+    } * records;
+    struct user_map users;
+    struct batch_user **user_list; /* in order of appearance */
+    size_t user_count, user_capacity;
+    struct span *names; /* for the read, parallel to user_list */
+};
+
+/* The user of an entry, or an empty span when it concerns none. */
+static struct span entry_user(const struct entry *entry)
+{
+    switch (entry->kind) {
+    case ENTRY_EVENT:
+        return entry->event.user;
+    case ENTRY_PROFILE:
+        return entry->profile.user;
+    case ENTRY_SETTLED:
+        return entry->settled.user;
+    case ENTRY_CONTROL:
+        return entry->control.kind == CONTROL_ERASE ? entry->control.id : (struct span){NULL, 0};
+    default:
+        return (struct span){NULL, 0};
+    }
+}
+
+static struct batch_user *share_user(struct engine *engine, struct share *share, struct span user)
+{
+    uint64_t hash = user_hash(user);
+    struct user_node *node = user_map_find(&share->users, hash, user);
+    if (node != NULL)
+        return (struct batch_user *)node;
+    struct batch_user *added = ARENA_NEW(&engine->batch, struct batch_user);
+    added->node = (struct user_node){hash, user};
+    user_map_add(&share->users, &added->node);
+    *ARENA_PUSH(&engine->batch, &share->user_list, &share->user_count, &share->user_capacity) = added;
+    return added;
+}
+
+static void say_unreadable(struct engine *engine, const struct share *share, int64_t offset, enum err error)
+{
+    log_line(engine->options.log, LOG_ERROR, "a journal record cannot be read and is skipped",
+             log_number("partition", share->partition->id), log_number("offset", offset),
+             log_text("error", err_sentence(error)));
+}
+
+static void decode_record(struct engine *engine, struct share *share, const struct queued_record *queued,
+                          struct batch_record *record)
+{
+    struct journal_reader reader;
+    struct entry *entries = NULL;
+    size_t count = 0, capacity = 0;
+    struct entry entry;
+    enum err error = journal_reader_init(&reader, queued->value, &engine->batch);
+    while (error == ERR_OK && (error = journal_reader_next(&reader, &entry)) == ERR_OK) {
+        struct span user = entry_user(&entry);
+        if (user.size != 0)
+            share_user(engine, share, user);
+        *ARENA_PUSH(&engine->batch, &entries, &count, &capacity) = entry;
+    }
+    if (error != ERR_NOT_FOUND)
+        say_unreadable(engine, share, queued->offset, error);
+    record->entries = entries;
+    record->count = count;
+}
+
+/* Fills the shares from the queues; returns how many partitions have one. */
+static size_t gather(struct engine *engine, struct share *shares)
+{
+    size_t share_count = 0, records = 0, bytes = 0;
+    for (size_t i = 0; i < engine->partition_slots && records < BATCH_RECORDS && bytes < BATCH_BYTES; i++) {
+        struct partition *partition = engine->partitions[i];
+        if (partition == NULL || partition->queue_first == partition->queue_count ||
+            engine->monotonic_ms < partition->retry_at_ms)
+            continue;
+        if (!partition_need_campaigns(engine, partition)) {
+            partition->retry_at_ms = engine->monotonic_ms + 50;
+            continue;
+        }
+        struct share *share = &shares[share_count++];
+        *share = (struct share){.partition = partition};
+        size_t queued = partition->queue_count - partition->queue_first;
+        share->records = ARENA_ARRAY(&engine->batch, struct batch_record, queued);
+        while (share->record_count < queued && records < BATCH_RECORDS && bytes < BATCH_BYTES) {
+            const struct queued_record *record =
+                &partition->queue[partition->queue_first + share->record_count];
+            decode_record(engine, share, record, &share->records[share->record_count++]);
+            records++;
+            bytes += record->value.size;
+        }
+    }
+    return share_count;
+}
+
+/* ---- folding ------------------------------------------------------------------------------------- */
+
+struct fold_place {
+    struct engine *engine;
+    struct partition *partition;
+    int64_t offset;
+    uint32_t index;
+    uint32_t number; /* of the record within the entry */
+};
+
+static void take_record(void *self, const struct decision_record *record)
+{
+    struct fold_place *place = self;
+    engine_note_decision(place->engine, place->partition, place->offset, place->index, place->number++,
+                         record);
+}
+
+static void fold_definition(struct engine *engine, struct partition *partition,
+                            const struct control *control)
+{
+    struct span id = control->kind == CONTROL_POLICY ? (struct span){NULL, 0} : control->id;
+    if (definitions_add(engine->definitions, id, control->version, control->definition) != ERR_OK)
+        return; /* said there; the former version goes on */
+    if (control->kind == CONTROL_POLICY) {
+        if (control->version > partition->state.policy_version)
+            partition->state.policy_version = control->version;
+    } else {
+        struct live_campaign *live = partition_state_put_campaign(&partition->state, control->id);
+        if (control->version > live->version) {
+            live->version = control->version;
+            live->status = CAMPAIGN_ACTIVE;
+        }
+    }
+    partition_forget_campaigns(partition);
+}
+
+static enum pause_treatment pause_treatment(struct span option)
+{
+    if (span_equal_text(option, "shift"))
+        return PAUSE_SHIFT;
+    if (span_equal_text(option, "expire"))
+        return PAUSE_EXPIRE;
+    if (span_equal_text(option, "drain"))
+        return PAUSE_DRAIN;
+    return PAUSE_HOLD;
+}
+
+static void fold_life(struct partition *partition, const struct control *control)
+{
+    struct live_campaign *live = partition_state_campaign(&partition->state, control->id);
+    if (live == NULL || control->sequence <= live->sequence)
+        return;
+    live->sequence = control->sequence;
+    if (control->kind == CONTROL_PAUSE) {
+        live->status = CAMPAIGN_PAUSED;
+        live->paused_at_ms = control->at_ms;
+        live->treatment = pause_treatment(control->option);
+    } else {
+        live->status = control->kind == CONTROL_RESUME ? CAMPAIGN_ACTIVE : CAMPAIGN_ARCHIVED;
+    }
+    partition_forget_campaigns(partition);
+    /* Users that were held are looked at again. */
+    horizon_clear(&partition->horizon);
+}
+
+static void fold_control(struct engine *engine, struct partition *partition, struct fold *fold,
+                         struct batch_user *user, const struct control *control)
+{
+    switch (control->kind) {
+    case CONTROL_CAMPAIGN:
+    case CONTROL_POLICY:
+        fold_definition(engine, partition, control);
+        break;
+    case CONTROL_PAUSE:
+    case CONTROL_RESUME:
+    case CONTROL_ARCHIVE:
+        fold_life(partition, control);
+        break;
+    case CONTROL_ERASE:
+        fold_erase(fold, &user->state, control->at_ms);
+        user->touched = true;
+        break;
+    }
+    /* The text was just added or read before: this cannot fail to find it. */
+    if (partition_need_campaigns(engine, partition)) {
+        fold->campaigns = partition->campaigns;
+        fold->policy = partition->policy;
+    }
+}
+
+/* False for what intake had delivered before. */
+static bool take_source(struct engine *engine, struct partition *partition, const struct entry *entry)
+{
+    if (!entry->has_source || partition_state_take(&partition->state, &entry->source))
+        return true;
+    metrics_count(&engine->numbers, METRIC_ENTRIES_REPEATED, 1);
+    return false;
+}
+
+static int64_t take_arrival(struct partition *partition, int64_t arrived_ms)
+{
+    if (arrived_ms > partition->state.arrived_max_ms)
+        partition->state.arrived_max_ms = arrived_ms;
+    return partition->state.arrived_max_ms;
+}
+
+static void fold_entry(struct engine *engine, struct share *share, struct fold *fold,
+                       const struct entry *entry)
+{
+    struct partition *partition = share->partition;
+    int64_t append_ms = partition->state.append_max_ms;
+    struct span name = entry_user(entry);
+    struct batch_user *user = name.size == 0 ? NULL : share_user(engine, share, name);
+    switch (entry->kind) {
+    case ENTRY_EVENT: {
+        struct event event = entry->event;
+        event.arrived_ms = take_arrival(partition, event.arrived_ms);
+        if (user == NULL || !take_source(engine, partition, entry))
+            return;
+        fold_event(fold, &user->state, &event, append_ms);
+        break;
+    }
+    case ENTRY_PROFILE: {
+        struct profile_update update = entry->profile;
+        update.arrived_ms = take_arrival(partition, update.arrived_ms);
+        if (!take_source(engine, partition, entry))
+            return;
+        fold_profile(fold, &user->state, &update, append_ms);
+        break;
+    }
+    case ENTRY_SETTLED:
+        fold_settled(fold, &user->state, &entry->settled, append_ms);
+        break;
+    case ENTRY_CONTROL:
+        fold_control(engine, partition, fold, user, &entry->control);
+        return;
+    default:
+        return; /* written by a later version of the program for its own use */
+    }
+    user->touched = true;
+}
+
+static void fold_share(struct engine *engine, struct share *share)
+{
+    struct partition *partition = share->partition;
+    struct fold_place place = {.engine = engine, .partition = partition};
+    struct fold fold = {
+        .campaigns = partition->campaigns,
+        .policy = partition->policy,
+        .limits = &engine->options.limits,
+        .locale = engine->ports.locale,
+        .profile_attributes = engine->options.profile_attributes,
+        .arena = &engine->batch,
+        .decisions = {.self = &place, .record = take_record},
+        .counts = &engine->counts,
+        .mark_window_ms = engine->options.mark_window_ms,
+    };
+    for (size_t i = 0; i < share->record_count; i++) {
+        const struct queued_record *queued = &partition->queue[partition->queue_first + i];
+        if (queued->append_ms > partition->state.append_max_ms)
+            partition->state.append_max_ms = queued->append_ms;
+        place.offset = queued->offset;
+        for (size_t k = 0; k < share->records[i].count; k++) {
+            place.index = (uint32_t)k;
+            place.number = 0;
+            fold_entry(engine, share, &fold, &share->records[i].entries[k]);
+        }
+        metrics_count(&engine->numbers, METRIC_ENTRIES_FOLDED, (int64_t)share->records[i].count);
+    }
+    metrics_count(&engine->numbers, METRIC_BLOCKS_FOLDED, (int64_t)share->record_count);
+}
+
+/* ---- reading and writing the view ---------------------------------------------------------------- */
+
+/* Reads the users' states; false when the batch cannot go on now. */
+static bool read_states(struct engine *engine, struct share *shares, size_t count)
+{
+    const struct store_port *store = engine->ports.store;
+    struct store_read *reads = ARENA_ARRAY(&engine->batch, struct store_read, count);
+    for (size_t i = 0; i < count; i++) {
+        struct share *share = &shares[i];
+        share->names = ARENA_ARRAY(&engine->batch, struct span, share->user_count);
+        for (size_t k = 0; k < share->user_count; k++)
+            share->names[k] = share->user_list[k]->node.user;
+        reads[i] = (struct store_read){
+            .partition = share->partition->id, .users = share->names, .count = share->user_count};
+    }
+    enum err error = store->fold_read(store->self, reads, count, &engine->batch);
+    if (error != ERR_OK) {
+        for (size_t i = 0; i < count; i++)
+            engine_store_failed(engine, shares[i].partition, error);
+        return false;
+    }
+    engine->store_away = false;
+    bool all_stand = true;
+    for (size_t i = 0; i < count; i++) {
+        struct partition *partition = shares[i].partition;
+        if (reads[i].head != partition->head && !(reads[i].head == STORE_NO_HEAD && partition->unwritten)) {
+            partition_begin_attach(engine, partition, "the head in Redis is not the one to fold from");
+            all_stand = false;
+            continue;
+        }
+        for (size_t k = 0; k < shares[i].user_count; k++) {
+            struct batch_user *user = shares[i].user_list[k];
+            if (user_state_decode(reads[i].states[k], user->node.user, &engine->batch, &user->state) !=
+                ERR_OK) {
+                partition_begin_attach(engine, partition, "a user's state in Redis cannot be read");
+                partition->rebuild = true;
+                all_stand = false;
+                break;
+            }
+        }
+    }
+    return all_stand;
+}
+
+static void prepare_commit(struct engine *engine, struct share *share, struct store_commit *commit)
+{
+    struct partition *partition = share->partition;
+    const struct queued_record *last = &partition->queue[partition->queue_first + share->record_count - 1];
+    struct store_user_write *writes =
+        ARENA_ARRAY(&engine->batch, struct store_user_write, share->user_count);
+    size_t count = 0;
+    for (size_t i = 0; i < share->user_count; i++) {
+        struct batch_user *user = share->user_list[i];
+        if (!user->touched)
+            continue;
+        struct store_user_write *write = &writes[count++];
+        write->user = user->node.user;
+        write->due_ms = decide_next_due(&user->state);
+        if (user_state_is_empty(&user->state))
+            continue;
+        buf_clear(&engine->scratch);
+        user_state_encode(&user->state, &engine->scratch);
+        write->state = arena_copy(&engine->batch, buf_span(&engine->scratch));
+    }
+    buf_clear(&engine->scratch);
+    partition_state_encode(&partition->state, &engine->scratch);
+    *commit = (struct store_commit){
+        .partition = partition->id,
+        .expected_head = partition->unwritten ? STORE_NO_HEAD : partition->head,
+        .new_head = last->offset + 1,
+        .part = arena_copy(&engine->batch, buf_span(&engine->scratch)),
+        .writes = writes,
+        .count = count,
+    };
+    metrics_count(&engine->numbers, METRIC_STATES_WRITTEN, (int64_t)count);
+}
+
+static void accept(struct engine *engine, struct share *share, const struct store_commit *commit)
+{
+    struct partition *partition = share->partition;
+    const struct journal_port *journal = engine->ports.journal;
+    partition->unwritten = false;
+    partition->head = commit->new_head;
+    for (size_t i = 0; i < commit->count; i++)
+        horizon_set(&partition->horizon, commit->writes[i].user, commit->writes[i].due_ms);
+    for (size_t i = 0; i < share->record_count; i++) {
+        struct queued_record *queued = &partition->queue[partition->queue_first++];
+        engine->queued_records--;
+        engine->queued_bytes -= queued->value.size;
+        journal->release(journal->self, queued->record);
+    }
+    if (partition->queue_first == partition->queue_count)
+        partition->queue_first = partition->queue_count = 0;
+    partition_update_position(engine, partition);
+}
+
+/* What was folded in memory of the partitions themselves is not in the view: back to what is there. */
+static void give_up(struct engine *engine, struct share *shares, size_t count, const char *why)
+{
+    for (size_t i = 0; i < count; i++)
+        if (shares[i].partition->phase != PARTITION_OPENING)
+            partition_begin_attach(engine, shares[i].partition, why);
+}
+
+static void commit(struct engine *engine, struct share *shares, size_t count)
+{
+    const struct store_port *store = engine->ports.store;
+    struct store_commit *commits = ARENA_ARRAY(&engine->batch, struct store_commit, count);
+    for (size_t i = 0; i < count; i++)
+        prepare_commit(engine, &shares[i], &commits[i]);
+    enum err error = store->fold_commit(store->self, commits, count);
+    if (error == ERR_OK) {
+        metrics_count(&engine->numbers, METRIC_FOLD_BATCHES, 1);
+        for (size_t i = 0; i < count; i++)
+            accept(engine, &shares[i], &commits[i]);
+        return;
+    }
+    if (error == ERR_CONFLICT) {
+        give_up(engine, shares, count, "somebody else moved the head in Redis");
+        return;
+    }
+    if (error == ERR_LIMIT)
+        metrics_count(&engine->numbers, METRIC_STORE_FULL, 1);
+    give_up(engine, shares, count, error == ERR_LIMIT ? "Redis is full" : "Redis did not answer a write");
+    for (size_t i = 0; i < count; i++)
+        engine_store_failed(engine, shares[i].partition, error);
+}
+
+void engine_fold(struct engine *engine)
+{
+    if (engine->queued_records == 0)
+        return;
+    const struct outbox_port *outbox = engine->ports.outbox;
+    arena_reset(&engine->batch);
+    struct share *shares = ARENA_ARRAY(&engine->batch, struct share, engine->partition_slots);
+    size_t count = gather(engine, shares);
+    if (count != 0 && read_states(engine, shares, count)) {
+        for (size_t i = 0; i < count; i++)
+            fold_share(engine, &shares[i]);
+        /* Decision records stand before the head moves past what they tell of. */
+        enum err error = outbox->notes_flush(outbox->self, NOTES_WAIT_MS);
+        for (size_t i = 0; i < count && error == ERR_OK; i++)
+            shares[i].partition->noted_until =
+                shares[i]
+                    .partition->queue[shares[i].partition->queue_first + shares[i].record_count - 1]
+                    .offset +
+                1;
+        if (error == ERR_OK)
+            commit(engine, shares, count);
+        else
+            give_up(engine, shares, count, "decision records were not acknowledged");
+    }
+    for (size_t i = 0; i < count; i++)
+        user_map_free(&shares[i].users);
+}

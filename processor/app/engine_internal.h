@@ -1,0 +1,201 @@
+/* What the engine's files share. See engine.h for which file does what.
+ *
+ * Words: the *head* of a partition is the journal offset its view in the store stands at, as
+ * acknowledged; the *position* is how far its journal is known to be folded or skipped (control
+ * records of transactions have offsets too); a *mark* is a high watermark that was asked for at a
+ * known time; it is *passed* when the position has reached its answer.
+ */
+#ifndef DECLIC_APP_ENGINE_INTERNAL_H
+#define DECLIC_APP_ENGINE_INTERNAL_H
+
+#include "app/engine.h"
+#include "app/horizon.h"
+#include "app/steady_clock.h"
+#include "codec/partition_state.h"
+#include "core/campaign_set.h"
+
+#define PRODUCERS 2
+#define HORIZON_MS (60 * 1000)        /* how far ahead sends are held in memory */
+#define HORIZON_REFILL_MS (15 * 1000) /* loaded again when less than this is left */
+#define HORIZON_LOAD 20000            /* at most, in one read */
+#define BATCH_RECORDS 256             /* journal records a fold batch takes, over all partitions */
+#define BATCH_BYTES (4 * 1024 * 1024)
+#define FIRE_USERS 2000 /* in one transaction */
+#define HEAD_CHECK_MS 1000
+#define MARK_ANSWER_MS 2000 /* asked again after this */
+#define ORPHAN_LAG_MS 1000  /* a mark not passed for this long: somebody's transaction is open */
+#define STORE_RETRY_MS 500
+#define BLOCK_BYTES (64 * 1024)
+#define NOTES_WAIT_MS 3000
+#define END_TRANSACTION_MS 4000 /* longest wait for an outcome while partitions are given up */
+
+enum partition_phase {
+    PARTITION_OPENING,     /* waiting until no transaction of a former tenure is undecided */
+    PARTITION_READING,     /* head and ids to be read, first mark to be answered */
+    PARTITION_CATCHING_UP, /* folding until the first mark is passed */
+    PARTITION_ATTACHED,    /* fires */
+};
+
+struct queued_record {
+    int64_t offset;
+    int64_t append_ms;
+    struct span value;
+    void *record;
+};
+
+struct mark {
+    uint64_t sequence; /* of the request; 0: none */
+    int64_t asked_ms;  /* wall time just before the request went out */
+    int64_t asked_monotonic_ms;
+    bool answered;
+    int64_t high;
+};
+
+/* A user with sends in a transaction that is not over for us. See PORT outbox and engine_fire.c. */
+enum flight_phase {
+    FLIGHT_OPEN,      /* the transaction has no outcome yet */
+    FLIGHT_COMMITTED, /* leaves when the head has passed `settled_offset` */
+    FLIGHT_UNCERTAIN, /* leaves when a mark asked for after `after_sequence` is passed */
+};
+struct flight {
+    struct user_node node; /* user bytes behind the struct */
+    enum flight_phase phase;
+    int producer;
+    uint32_t cookie;
+    int64_t settled_offset;
+    uint64_t after_sequence;
+    int64_t fired_due_ms; /* the due for which it was taken */
+    int64_t due_ms;       /* INT64_MAX, or when the user wants to fire next, as far as the horizon told */
+    struct flight *next_finished;
+};
+
+struct partition {
+    int32_t id;
+    enum partition_phase phase;
+    bool gone;              /* revoked; freed at the end of the turn */
+    int64_t phase_since_ms; /* monotonic */
+
+    int64_t head;
+    bool unwritten; /* `head` is where folding begins; the store has no head yet */
+    bool rebuild;   /* the view has something unreadable: fold anew from the log's start */
+    int64_t position;
+    int64_t log_start;  /* as the last mark told */
+    int64_t end_offset; /* last END event: everything below it was delivered or skipped */
+    struct partition_state state;
+    struct span stale_ids; /* heap; of the former owner, to be fenced if it left a transaction open */
+    bool fenced;
+
+    struct queued_record *queue;
+    size_t queue_first, queue_count, queue_capacity;
+
+    struct mark mark; /* the one outstanding or not yet passed */
+    uint64_t passed_sequence;
+    int64_t frontier_ms;
+    struct mark stable; /* a request for the last stable offset, when a mark is not passed */
+
+    struct horizon horizon;
+    struct user_map flights;
+    bool blocked;        /* an outcome was unknown: nothing fires until the flights have left */
+    bool uncertain;      /* flights wait for a mark to be asked for and passed */
+    int64_t noted_until; /* decision records of journal records below were given */
+    int64_t retry_at_ms; /* monotonic: the store did not answer or was full */
+
+    const struct policy *policy;
+    const struct campaign_set *campaigns; /* as of the head; NULL: to be built */
+    struct arena campaigns_arena;
+};
+
+struct transaction {
+    bool open; /* begun, no outcome yet */
+    struct partition_touch {
+        int32_t partition;
+    } * touched;
+    size_t touched_count, touched_capacity;
+    int64_t *dues; /* of its messages, for the lateness histogram */
+    size_t due_count, due_capacity;
+    uint32_t next_cookie;
+};
+
+struct engine {
+    struct engine_options options;
+    struct engine_ports ports;
+    struct steady_clock clock;
+    struct definitions *definitions;
+    struct metrics *metrics;
+    struct metrics_batch numbers;
+
+    struct partition **partitions; /* by id; NULL: not ours */
+    size_t partition_slots;
+    struct transaction transactions[PRODUCERS];
+    uint64_t mark_sequence;
+    size_t queued_records;
+    size_t queued_bytes;
+
+    bool stopping, closing, stopped;
+    bool assigned_once, store_away;
+    size_t fire_turn;
+    int64_t store_said_ms, journal_said_ms, full_said_ms, check_at_ms, numbers_at_ms;
+    int64_t now_ms; /* wall, steady; read once a turn and before firing */
+    int64_t monotonic_ms;
+    int64_t clock_steps_seen;
+
+    struct fold_counts counts;
+    struct arena batch; /* reset with every fold batch and every firing */
+    struct buf scratch, record_text;
+};
+
+/* engine_partition.c */
+struct partition *partition_new(int32_t id);
+void partition_free(struct engine *engine, struct partition *partition);
+struct partition *engine_partition(const struct engine *engine, int32_t id);
+void partition_drop_queue(struct engine *engine, struct partition *partition);
+void partition_queue_push(struct engine *engine, struct partition *partition,
+                          const struct queued_record *record);
+/* Works the position out anew from the head, the queue and the last END, and passes marks. */
+void partition_update_position(struct engine *engine, struct partition *partition);
+/* Asks for a watermark of the partitions that want one (one request for all of them). */
+void engine_ask_marks(struct engine *engine, int32_t *partitions, size_t count);
+void partition_watermark(struct engine *engine, struct partition *partition,
+                         const struct journal_event *event);
+/* The campaigns in force at the head; false when a definition is not known yet (try again later). */
+bool partition_need_campaigns(struct engine *engine, struct partition *partition);
+void partition_forget_campaigns(struct partition *partition);
+
+/* engine_attach.c */
+void partition_begin_attach(struct engine *engine, struct partition *partition, const char *why);
+void partition_attach(struct engine *engine, struct partition *partition);
+void partition_watch_orphans(struct engine *engine, struct partition *partition);
+void partition_refill_horizon(struct engine *engine, struct partition *partition);
+void engine_check_heads(struct engine *engine);
+/* A store call failed: says so, sets when to try again. */
+void engine_store_failed(struct engine *engine, struct partition *partition, enum err error);
+
+/* engine_fold.c */
+void engine_fold(struct engine *engine);
+
+/* engine_fire.c */
+/* The earliest instant at which some partition wants to fire; INT64_MAX: none. */
+int64_t engine_next_fire_ms(const struct engine *engine);
+void engine_fire(struct engine *engine);
+void engine_poll_outcomes(struct engine *engine);
+bool engine_transaction_touches(const struct engine *engine, int32_t partition);
+/* Ends every transaction that touches one of them, waiting a bounded while for the outcome. */
+void engine_end_transactions(struct engine *engine, const int32_t *partitions, size_t count);
+/* Lets the flights go whose time has come; called when the head or a mark moved. */
+void partition_land_flights(struct engine *engine, struct partition *partition);
+
+/* engine_records.c: decision records as they are written */
+#define DECISION_ID_BYTES 96
+/* `declic-decision-id` of what the due loop decides: send_id/attempt. */
+struct span decision_id_of_send(const struct decision_record *record, uint32_t attempt,
+                                char text[DECISION_ID_BYTES]);
+/* The record as an outbox record; its value stands in engine->record_text until the next call, and its
+ * one header is *header, whose value the caller sets. */
+struct outbox_record engine_decision_record(struct engine *engine, const struct decision_record *record,
+                                            struct outbox_header *header);
+/* Gives a decision of the fold to the outbox; its id is partition/offset/index/number. Records that were
+ * given before (journal offset below noted_until) are left out. */
+void engine_note_decision(struct engine *engine, const struct partition *partition, int64_t offset,
+                          uint32_t index, uint32_t number, const struct decision_record *record);
+
+#endif

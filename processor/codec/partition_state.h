@@ -1,0 +1,65 @@
+/* What the fold keeps of a journal partition itself, beside the users' states.
+ *
+ * Moves with the head. Holds the fold's time (running maximum of append times), what tells a
+ * repeated intake entry (rule: below the floor of its source life, or in the set of offsets seen at
+ * or above it), and which campaign versions and policy are in force at this point of the journal.
+ * Lives on the heap with its partition; encoded with every commit.
+ */
+#ifndef DECLIC_CODEC_PARTITION_STATE_H
+#define DECLIC_CODEC_PARTITION_STATE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "core/campaign_set.h"
+#include "core/entry.h"
+
+/* One life (incarnation) of one partition of one source topic. */
+struct source_life {
+    struct span topic; /* owned */
+    uint64_t incarnation;
+    int32_t partition;
+    int64_t floor;
+    struct source_place {
+        int64_t offset;
+        uint32_t index;
+    } * seen; /* ascending, all with offset >= floor; owned */
+    size_t seen_count, seen_capacity;
+    uint64_t touched; /* counts up with use: the least is forgotten when there are too many lives */
+};
+
+struct live_campaign {
+    struct span id; /* owned */
+    uint32_t version;
+    enum campaign_status status;
+    uint64_t sequence;              /* of the last pause, resume or archive folded */
+    int64_t paused_at_ms;           /* PAUSED: when */
+    enum pause_treatment treatment; /* PAUSED */
+};
+
+struct partition_state {
+    int64_t append_max_ms;
+    int64_t arrived_max_ms;
+    uint32_t policy_version; /* 0: none applied */
+    struct source_life *lives;
+    size_t life_count, life_capacity;
+    struct live_campaign *campaigns; /* in order of id bytes */
+    size_t campaign_count, campaign_capacity;
+    uint64_t uses;
+};
+
+void partition_state_init(struct partition_state *state);
+void partition_state_free(struct partition_state *state);
+
+/* True when this place was not seen before; it then is. Raises the life's floor to position->floor. */
+bool partition_state_take(struct partition_state *state, const struct source_position *position);
+
+/* The live campaign of this id, or NULL; ..._put finds or adds it. */
+struct live_campaign *partition_state_campaign(struct partition_state *state, struct span id);
+struct live_campaign *partition_state_put_campaign(struct partition_state *state, struct span id);
+
+/* Versioned binary form. Decoding initialises *state (free it also after an error).
+ * Errors: ERR_VERSION, ERR_TRUNCATED, ERR_CORRUPT. */
+void partition_state_encode(const struct partition_state *state, struct buf *out);
+WARN_UNUSED enum err partition_state_decode(struct span bytes, struct partition_state *state);
+
+#endif

@@ -1,0 +1,138 @@
+/* The partition's own state: what tells a repeated intake entry, and its binary form. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "codec/partition_state.h"
+
+static struct source_position at(int64_t floor, int64_t offset, uint32_t index)
+{
+    return (struct source_position){.topic = SPAN_LITERAL("shop"),
+                                    .incarnation = 7,
+                                    .partition = 3,
+                                    .floor = floor,
+                                    .offset = offset,
+                                    .index = index};
+}
+
+static bool take(struct partition_state *state, int64_t floor, int64_t offset, uint32_t index)
+{
+    struct source_position position = at(floor, offset, index);
+    return partition_state_take(state, &position);
+}
+
+static void an_entry_counts_once(void **unused)
+{
+    (void)unused;
+    struct partition_state state;
+    partition_state_init(&state);
+    assert_true(take(&state, 0, 5, 0));
+    assert_false(take(&state, 0, 5, 0));
+    assert_true(take(&state, 0, 5, 1));
+    assert_true(take(&state, 0, 9, 0));
+    /* A failed delivery that comes later than its successors is not lost. */
+    assert_true(take(&state, 0, 7, 0));
+    assert_false(take(&state, 0, 9, 0));
+    partition_state_free(&state);
+}
+
+static void what_lies_below_the_floor_was_delivered(void **unused)
+{
+    (void)unused;
+    struct partition_state state;
+    partition_state_init(&state);
+    assert_true(take(&state, 0, 5, 0));
+    assert_true(take(&state, 6, 8, 0));
+    assert_false(take(&state, 0, 5, 0));
+    assert_false(take(&state, 0, 4, 0)); /* a zombie's old floor does not lower it */
+    assert_int_equal(state.lives[0].floor, 6);
+    assert_int_equal(state.lives[0].seen_count, 1);
+    partition_state_free(&state);
+}
+
+static void another_incarnation_is_another_life(void **unused)
+{
+    (void)unused;
+    struct partition_state state;
+    partition_state_init(&state);
+    assert_true(take(&state, 4, 5, 0));
+    struct source_position anew = at(0, 5, 0);
+    anew.incarnation = 8;
+    assert_true(partition_state_take(&state, &anew));
+    assert_int_equal(state.life_count, 2);
+    partition_state_free(&state);
+}
+
+static void fill(struct partition_state *state)
+{
+    partition_state_init(state);
+    state->append_max_ms = 1000;
+    state->arrived_max_ms = 999;
+    state->policy_version = 2;
+    assert_true(take(state, 10, 12, 0));
+    assert_true(take(state, 10, 12, 3));
+    assert_true(take(state, 10, 400, 0));
+    struct live_campaign *campaign = partition_state_put_campaign(state, SPAN_LITERAL("b"));
+    campaign->version = 4;
+    campaign->status = CAMPAIGN_PAUSED;
+    campaign->sequence = 9;
+    campaign->paused_at_ms = 77;
+    campaign->treatment = PAUSE_SHIFT;
+    partition_state_put_campaign(state, SPAN_LITERAL("a"))->version = 1;
+}
+
+static void the_binary_form_keeps_everything(void **unused)
+{
+    (void)unused;
+    struct partition_state state, back;
+    fill(&state);
+    struct buf bytes = {0}, again = {0};
+    partition_state_encode(&state, &bytes);
+    assert_int_equal(partition_state_decode(buf_span(&bytes), &back), ERR_OK);
+    partition_state_encode(&back, &again);
+    assert_int_equal(bytes.size, again.size);
+    assert_memory_equal(bytes.data, again.data, bytes.size);
+    assert_int_equal(back.campaign_count, 2);
+    assert_true(span_equal(back.campaigns[0].id, SPAN_LITERAL("a")));
+    assert_int_equal(back.campaigns[1].treatment, PAUSE_SHIFT);
+    assert_false(take(&back, 10, 400, 0));
+    partition_state_free(&state);
+    partition_state_free(&back);
+    buf_free(&bytes);
+    buf_free(&again);
+}
+
+static void cut_bytes_are_refused(void **unused)
+{
+    (void)unused;
+    struct partition_state state;
+    fill(&state);
+    struct buf bytes = {0};
+    partition_state_encode(&state, &bytes);
+    for (size_t size = 0; size < bytes.size; size++) {
+        struct partition_state back;
+        assert_int_not_equal(partition_state_decode(span_make(bytes.data, size), &back), ERR_OK);
+        partition_state_free(&back);
+    }
+    bytes.data[0] = 99;
+    struct partition_state back;
+    assert_int_equal(partition_state_decode(buf_span(&bytes), &back), ERR_VERSION);
+    partition_state_free(&back);
+    partition_state_free(&state);
+    buf_free(&bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_entry_counts_once),
+        cmocka_unit_test(what_lies_below_the_floor_was_delivered),
+        cmocka_unit_test(another_incarnation_is_another_life),
+        cmocka_unit_test(the_binary_form_keeps_everything),
+        cmocka_unit_test(cut_bytes_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
