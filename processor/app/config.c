@@ -103,14 +103,27 @@ static void value_read(struct loader *loader, struct form *form, const struct ya
         outbound_topic_read(loader, form, place, span_slice(key, strlen(TOPICS_OUT), key.size), value);
 }
 
+/* The map of settings that looks most like `name`: "redis". */
+static struct span group_nearest(struct span name, struct arena *arena)
+{
+    const char *groups[MAX_KEYS];
+    size_t count = known_keys(groups);
+    for (size_t i = 0; i < count; i++)
+        groups[i] = arena_copy(arena, span_make(groups[i], strcspn(groups[i], "."))).data;
+    int nearest = nearest_word(name, groups, count);
+    return nearest < 0 ? SPAN_LITERAL("") : span_from_text(groups[nearest]);
+}
+
 static void unknown_key(struct form *form, const struct yaml_node *place, struct span key)
 {
     struct span nearest = config_key_nearest(key);
+    if (nearest.size == 0)
+        nearest = group_nearest(key, form->arena);
     if (nearest.size > 0)
         form_error(form, place, "unknown key `%.*s`; did you mean `%.*s`?", SPAN_PRINTF(key),
                    SPAN_PRINTF(nearest));
     else
-        form_error(form, place, "unknown key `%.*s`", SPAN_PRINTF(key));
+        form_error(form, place, "unknown key `%.*s`; docs/configuration.md lists all", SPAN_PRINTF(key));
 }
 
 /* --- the file ---------------------------------------------------------------------------------------- */
@@ -319,7 +332,10 @@ static void check_whole(struct loader *loader, struct span path)
     struct span events = config_topic(config, "events", loader->arena);
     for (size_t i = 0; i < config->source_count; i++) {
         if (span_equal(config->sources[i].topic, events))
-            complain(loader, "`sources`: the topic PREFIXevents is always read; leave it out");
+            complain(loader,
+                     arena_printf(loader->arena, "`sources`: the topic %.*s is always read; leave it out",
+                                  SPAN_PRINTF(events))
+                         .data);
     }
 }
 

@@ -128,6 +128,10 @@ static void read_variants(struct campaign_reader *reader, const struct yaml_node
     struct form *form = &reader->definition.form;
     if (!form_list(form, node, "variants"))
         return;
+    if (node->count == 0) {
+        form_error(form, node, "`variants`: the list has no variant");
+        return;
+    }
     struct variant *variants = ARENA_ARRAY(form->arena, struct variant, node->count);
     double sum = 0.0;
     bool known = true;

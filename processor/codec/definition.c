@@ -222,6 +222,26 @@ static bool check_program(struct definition *definition, const struct yaml_node 
     return check_kind(definition, node, scope, program) && fits;
 }
 
+/* Compiles again with only the variables that have a value there, so that the message about an unknown one
+ * lists these. The place and the kind of other errors stay. */
+static void error_of_compile(struct definition *definition, const struct yaml_node *node,
+                             const struct expression_scope *scope, const struct diag *first)
+{
+    struct span names[VARIABLE_IT];
+    size_t count = 0;
+    for (uint32_t slot = 0; slot < VARIABLE_IT; slot++) {
+        if (scope->bound & 1u << slot)
+            names[count++] = variable_names[slot];
+    }
+    const struct cel_options options = {
+        .variables = names, .variable_count = count, .check = true, .counters = true};
+    struct cel_program *program;
+    struct diag diag = *first;
+    if (cel_compile(&options, node->text, definition->form.arena, &program, &diag) == ERR_OK)
+        cel_program_close(program);
+    error_within(definition, node, diag.line, diag.column, scope->key, diag.text);
+}
+
 void definition_expression(struct definition *definition, const struct yaml_node *node,
                            const struct expression_scope *scope, struct expression *expression)
 {
@@ -233,7 +253,7 @@ void definition_expression(struct definition *definition, const struct yaml_node
     struct cel_program *program;
     struct diag diag = {0};
     if (cel_compile(&options, text, definition->form.arena, &program, &diag) != ERR_OK) {
-        error_within(definition, node, diag.line, diag.column, scope->key, diag.text);
+        error_of_compile(definition, node, scope, &diag);
         return;
     }
     *ARENA_PUSH(definition->form.arena, &definition->programs, &definition->program_count,

@@ -102,9 +102,9 @@ static void read_follow(struct definition *definition, const struct yaml_member 
     static const char *const keys[] = {"on", "off", "expires", NULL};
     struct form *form = &definition->form;
     form_name(form, member->key_node, "follows", NAME_ALLOWED, NAME_MAX_BYTES, &follow->name);
-    if (!form_map(form, member->value, "what following means", keys))
+    if (!form_map(form, member->value, "an entry of `follows`", keys))
         return;
-    const struct yaml_node *on = form_need(form, member->value, "what following means", "on"),
+    const struct yaml_node *on = form_need(form, member->value, "an entry of `follows`", "on"),
                            *off = form_get(member->value, "off"),
                            *expires = form_get(member->value, "expires");
     if (on != NULL)

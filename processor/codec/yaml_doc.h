@@ -50,9 +50,6 @@ WARN_UNUSED enum err yaml_parse(struct span source, struct arena *arena, const s
 /* The member of a MAP, or NULL. */
 const struct yaml_member *yaml_find(const struct yaml_node *map, struct span key);
 
-/* "a list", "text", "a whole number", … for messages. */
-const char *yaml_kind_name(enum yaml_kind kind);
-
 /* Where, in `source` (the one that was parsed), the character stands that is at line, column (from 1) of
  * the scalar's content. Past the content's end: the place after its last character. */
 struct yaml_place {

@@ -45,9 +45,15 @@ static struct span form_found(struct form *form, const struct yaml_node *node)
     case YAML_FLOAT:
         return arena_printf(form->arena, "`%.*s%s`", SPAN_PRINTF(text), more);
     case YAML_STRING:
+        if (text.size == 0)
+            return SPAN_LITERAL("empty text");
         return arena_printf(form->arena, "text `%.*s%s`", SPAN_PRINTF(text), more);
+    case YAML_LIST:
+        return node->count == 0 ? SPAN_LITERAL("an empty list") : SPAN_LITERAL("a list");
+    case YAML_MAP:
+        return node->count == 0 ? SPAN_LITERAL("an empty map") : SPAN_LITERAL("a map");
     default:
-        return span_from_text(yaml_kind_name(node->kind));
+        return SPAN_LITERAL("nothing");
     }
 }
 

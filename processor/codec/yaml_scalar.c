@@ -150,16 +150,6 @@ enum err yaml_scalar_resolve(struct yaml_node *node, const char *tag)
     return ERR_INVALID;
 }
 
-const char *yaml_kind_name(enum yaml_kind kind)
-{
-    static const char *const names[] = {
-        [YAML_NULL] = "nothing",   [YAML_BOOL] = "true or false", [YAML_INT] = "a whole number",
-        [YAML_FLOAT] = "a number", [YAML_STRING] = "text",        [YAML_LIST] = "a list",
-        [YAML_MAP] = "a map",
-    };
-    return names[kind];
-}
-
 size_t yaml_mark_bytes(struct span source)
 {
     return span_starts_with(source, SPAN_LITERAL("\xEF\xBB\xBF")) ? 3 : 0;
