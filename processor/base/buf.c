@@ -10,41 +10,25 @@ void buf_free(struct buf *buf)
     *buf = (struct buf){0};
 }
 
-char *buf_reserve(struct buf *buf, size_t more)
+char *buf_grow(struct buf *buf, size_t more)
 {
-    if (buf->capacity - buf->size < more) {
-        size_t wanted = buf->size + more;
-        size_t grown = buf->capacity < 128 ? 128 : buf->capacity * 2;
-        if (grown < wanted)
-            grown = wanted;
-        char *larger = wanted < more ? NULL : realloc(buf->data, grown);
-        if (larger == NULL) {
-            fprintf(stderr, "declic: out of memory (a buffer of %zu bytes)\n", grown);
-            abort();
-        }
-        buf->data = larger;
-        buf->capacity = grown;
+    size_t wanted = buf->size + more;
+    size_t grown = buf->capacity < 128 ? 128 : buf->capacity * 2;
+    if (grown < wanted)
+        grown = wanted;
+    char *larger = wanted < more ? NULL : realloc(buf->data, grown);
+    if (larger == NULL) {
+        fprintf(stderr, "declic: out of memory (a buffer of %zu bytes)\n", grown);
+        abort();
     }
+    buf->data = larger;
+    buf->capacity = grown;
     return buf->data + buf->size;
-}
-
-void buf_append(struct buf *buf, struct span bytes)
-{
-    if (bytes.size == 0)
-        return;
-    memcpy(buf_reserve(buf, bytes.size), bytes.data, bytes.size);
-    buf->size += bytes.size;
 }
 
 void buf_append_text(struct buf *buf, const char *text)
 {
     buf_append(buf, span_from_text(text));
-}
-
-void buf_append_byte(struct buf *buf, char byte)
-{
-    *buf_reserve(buf, 1) = byte;
-    buf->size += 1;
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

@@ -16,12 +16,32 @@ struct buf {
 };
 
 void buf_free(struct buf *buf);
-/* Makes room for `more` bytes beyond size and returns where they go; size does not change. */
-char *buf_reserve(struct buf *buf, size_t more);
-void buf_append(struct buf *buf, struct span bytes);
+/* Slow path of buf_reserve. */
+char *buf_grow(struct buf *buf, size_t more);
 void buf_append_text(struct buf *buf, const char *text);
-void buf_append_byte(struct buf *buf, char byte);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Makes room for `more` bytes beyond size and returns where they go; size does not change. */
+static inline char *buf_reserve(struct buf *buf, size_t more)
+{
+    if (buf->capacity - buf->size < more)
+        return buf_grow(buf, more);
+    return buf->data + buf->size;
+}
+
+static inline void buf_append(struct buf *buf, struct span bytes)
+{
+    if (bytes.size == 0)
+        return;
+    memcpy(buf_reserve(buf, bytes.size), bytes.data, bytes.size);
+    buf->size += bytes.size;
+}
+
+static inline void buf_append_byte(struct buf *buf, char byte)
+{
+    *buf_reserve(buf, 1) = byte;
+    buf->size += 1;
+}
 
 static inline void buf_clear(struct buf *buf)
 {

@@ -44,26 +44,25 @@ int civil_month_days(int64_t year, int month)
     return month == 2 && civil_is_leap_year(year) ? 29 : days[month - 1];
 }
 
-static bool read_digits(struct span text, size_t at, size_t count, int *number)
+/* Two digits; every event has a time, so that this is written out. */
+static inline bool read_pair(struct span text, size_t at, int *number)
 {
-    if (at + count > text.size)
+    if (at + 2 > text.size)
         return false;
-    int result = 0;
-    for (size_t i = at; i < at + count; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        result = result * 10 + (text.data[i] - '0');
-    }
-    *number = result;
-    return true;
+    unsigned tens = (unsigned char)text.data[at] - (unsigned)'0';
+    unsigned ones = (unsigned char)text.data[at + 1] - (unsigned)'0';
+    *number = (int)(tens * 10 + ones);
+    return tens <= 9 && ones <= 9;
 }
 
 enum err civil_parse_date(struct span text, int64_t *days)
 {
-    int year, month, day;
-    if (text.size != 10 || !read_digits(text, 0, 4, &year) || text.data[4] != '-' ||
-        !read_digits(text, 5, 2, &month) || text.data[7] != '-' || !read_digits(text, 8, 2, &day))
+    int century, year_of_century, month, day;
+    if (text.size != 10 || !read_pair(text, 0, &century) || !read_pair(text, 2, &year_of_century) ||
+        text.data[4] != '-' || !read_pair(text, 5, &month) || text.data[7] != '-' ||
+        !read_pair(text, 8, &day))
         return ERR_SYNTAX;
+    int year = century * 100 + year_of_century;
     if (month < 1 || month > 12 || day < 1 || day > civil_month_days(year, month))
         return ERR_SYNTAX;
     *days = civil_to_days((struct civil_date){year, month, day});
@@ -91,8 +90,8 @@ static bool read_offset(struct span text, size_t at, int *offset_s)
     }
     int hours, minutes;
     if (at + 6 != text.size || (text.data[at] != '+' && text.data[at] != '-') ||
-        !read_digits(text, at + 1, 2, &hours) || text.data[at + 3] != ':' ||
-        !read_digits(text, at + 4, 2, &minutes) || hours > 23 || minutes > 59)
+        !read_pair(text, at + 1, &hours) || text.data[at + 3] != ':' ||
+        !read_pair(text, at + 4, &minutes) || hours > 23 || minutes > 59)
         return false;
     *offset_s = (hours * 60 + minutes) * 60;
     if (text.data[at] == '-')
@@ -107,9 +106,9 @@ enum err civil_parse_rfc3339(struct span text, int64_t *seconds, uint32_t *nanos
     if (text.size < 20 || civil_parse_date(span_slice(text, 0, 10), &days) != ERR_OK)
         return ERR_SYNTAX;
     char separator = text.data[10];
-    if ((separator != 'T' && separator != 't' && separator != ' ') || !read_digits(text, 11, 2, &hour) ||
-        text.data[13] != ':' || !read_digits(text, 14, 2, &minute) || text.data[16] != ':' ||
-        !read_digits(text, 17, 2, &second) || hour > 23 || minute > 59 || second > 59)
+    if ((separator != 'T' && separator != 't' && separator != ' ') || !read_pair(text, 11, &hour) ||
+        text.data[13] != ':' || !read_pair(text, 14, &minute) || text.data[16] != ':' ||
+        !read_pair(text, 17, &second) || hour > 23 || minute > 59 || second > 59)
         return ERR_SYNTAX;
     size_t at = 19;
     *nanos = 0;

@@ -31,8 +31,8 @@ extern const struct json_limits json_limits_document;
 /* Parses the whole text; white space may surround the one value. `limits` may be NULL
  * (json_limits_document).
  *
- * Ownership: strings without escapes point into `text`, everything else lies in `arena`; both must
- * outlive *value. On an error *value is not written.
+ * Ownership: everything lies in `arena`, strings without escapes in one copy of the text; `text` may go.
+ * On an error *value is not written.
  *
  * Errors, with line, column and a sentence in *diag (which may be NULL): ERR_SYNTAX (not JSON, not
  * UTF-8, a lone surrogate in \u escapes), ERR_OVERFLOW (a number that does not fit), ERR_LIMIT (the
@@ -61,9 +61,5 @@ void json_write_time(struct buf *buf, int64_t ms);
 #define JSON_DOUBLE_BYTES 32
 /* The number's text as above (NaN and infinities without quotes); returns its length. */
 size_t json_format_double(double real, char text[JSON_DOUBLE_BYTES]);
-
-/* The first byte from `at` on that a JSON string cannot hold as it is (quote, backslash, control
- * character) or that is not ASCII; `end` when there is none. */
-const char *json_skip_plain(const char *at, const char *end);
 
 #endif

@@ -44,13 +44,21 @@ static void write_escaped(struct buf *buf, unsigned char byte)
     }
 }
 
+/* The first byte that is not ASCII or cannot stand in a string as it is. */
+static const char *skip_plain(const char *at, const char *end)
+{
+    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
+        at++;
+    return at;
+}
+
 void json_write_string(struct buf *buf, struct span text)
 {
     const char *at = text.data;
     const char *end = text.data + text.size;
     buf_append_byte(buf, '"');
     while (at < end) {
-        const char *stop = json_skip_plain(at, end);
+        const char *stop = skip_plain(at, end);
         buf_append(buf, span_make(at, (size_t)(stop - at)));
         at = stop;
         if (at == end)

@@ -6,7 +6,9 @@
 
 /* ---- compiling ---- */
 
-static const char *const default_places[][5] = {
+static const char *const field_names[MAPPING_FIELD_COUNT] = {"id", "user", "name", "time", "attributes"};
+
+static const char *const default_places[][MAPPING_FIELD_COUNT] = {
     [MAPPING_JSON] = {"/id", "/user", "/name", "/time", "/attributes"},
     [MAPPING_CLOUDEVENTS] = {"/id", "/subject", "/type", "/time", "/data"},
 };
@@ -55,6 +57,14 @@ static enum err compile_pointer(struct mapping_field *field, const char *name, s
     return ERR_OK;
 }
 
+/* What tells most names apart at one glance: size and first byte. */
+static inline uint64_t name_tag(struct span name)
+{
+    return (uint64_t)name.size << 8 | (name.size == 0 ? 0 : (unsigned char)name.data[0]);
+}
+
+#define NO_NAME UINT64_MAX
+
 static enum err compile_field(const struct mapping_place *place, const char *name,
                               const char *default_place, struct arena *arena, struct mapping_field *field,
                               struct diag *diag)
@@ -67,26 +77,29 @@ static enum err compile_field(const struct mapping_place *place, const char *nam
     return field->constant ? ERR_OK : compile_pointer(field, name, arena, diag);
 }
 
-static enum err check_constants(struct mapping *mapping, struct diag *diag)
+/* The rule for the field, if it is a constant. */
+static enum err check_constant(struct mapping_field *field, enum mapping_field_name name, struct diag *diag)
 {
-    if (mapping->id.constant)
+    if (!field->constant)
+        return ERR_OK;
+    int64_t seconds;
+    uint32_t nanos;
+    switch (name) {
+    case MAPPING_ID:
         return diag_set(diag, ERR_INVALID, 0, 0,
                         "id: must not be a constant: all events but the first would be duplicates");
-    if (mapping->attributes.constant)
-        return diag_set(diag, ERR_INVALID, 0, 0, "attributes: must not be a constant: they are a map");
-    enum err error = ERR_OK;
-    if (mapping->user.constant)
-        error = event_check_user(mapping->user.text, diag);
-    if (error == ERR_OK && mapping->name.constant)
-        error = event_check_name(mapping->name.text, diag);
-    if (error == ERR_OK && mapping->time.constant) {
-        int64_t seconds;
-        uint32_t nanos;
-        if (civil_parse_rfc3339(mapping->time.text, &seconds, &nanos) != ERR_OK)
+    case MAPPING_USER:
+        return event_check_user(field->text, diag);
+    case MAPPING_NAME:
+        return event_check_name(field->text, diag);
+    case MAPPING_TIME:
+        if (civil_parse_rfc3339(field->text, &seconds, &nanos) != ERR_OK)
             return diag_set(diag, ERR_INVALID, 0, 0, "time: the constant is no RFC 3339 time");
-        mapping->time.time_ms = seconds * 1000 + nanos / 1000000;
+        field->time_ms = seconds * 1000 + nanos / 1000000;
+        return ERR_OK;
+    default:
+        return diag_set(diag, ERR_INVALID, 0, 0, "attributes: must not be a constant: they are a map");
     }
-    return error;
 }
 
 enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena, struct mapping *mapping,
@@ -96,19 +109,21 @@ enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena, s
         return diag_set(diag, ERR_INVALID, 0, 0,
                         "format: %s is not supported yet (json and cloudevents are)",
                         spec->format == MAPPING_AVRO ? "avro" : "avro_single_object");
-    const char *const *defaults = default_places[spec->format];
-    *mapping = (struct mapping){.format = spec->format};
-    enum err error = compile_field(&spec->id, "id", defaults[0], arena, &mapping->id, diag);
-    if (error == ERR_OK)
-        error = compile_field(&spec->user, "user", defaults[1], arena, &mapping->user, diag);
-    if (error == ERR_OK)
-        error = compile_field(&spec->name, "name", defaults[2], arena, &mapping->name, diag);
-    if (error == ERR_OK)
-        error = compile_field(&spec->time, "time", defaults[3], arena, &mapping->time, diag);
-    if (error == ERR_OK)
-        error =
-            compile_field(&spec->attributes, "attributes", defaults[4], arena, &mapping->attributes, diag);
-    return error == ERR_OK ? check_constants(mapping, diag) : error;
+    const struct mapping_place *places[] = {&spec->id, &spec->user, &spec->name, &spec->time,
+                                            &spec->attributes};
+    *mapping = (struct mapping){.format = spec->format, .flat = true};
+    for (int i = 0; i < MAPPING_FIELD_COUNT; i++) {
+        struct mapping_field *field = &mapping->fields[i];
+        enum err error =
+            compile_field(places[i], field_names[i], default_places[spec->format][i], arena, field, diag);
+        if (error == ERR_OK)
+            error = check_constant(field, (enum mapping_field_name)i, diag);
+        if (error != ERR_OK)
+            return error;
+        mapping->tags[i] = field->step_count == 1 ? name_tag(field->steps[0]) : NO_NAME;
+        mapping->flat = mapping->flat && field->step_count <= 1;
+    }
+    return ERR_OK;
 }
 
 /* ---- finding ---- */
@@ -127,9 +142,8 @@ static const struct value *find_item(const struct value *list, struct span step)
     return index < list->size ? &list->items[index] : NULL;
 }
 
-const struct value *mapping_find(const struct mapping_field *field, const struct value *record)
+static const struct value *find_one(const struct mapping_field *field, const struct value *record)
 {
-    assert(!field->constant);
     const struct value *value = record;
     for (size_t i = 0; i < field->step_count && value != NULL; i++) {
         if (value->kind == VALUE_MAP)
@@ -140,4 +154,34 @@ const struct value *mapping_find(const struct mapping_field *field, const struct
             value = NULL;
     }
     return value;
+}
+
+/* All fields in one pass over the members: what nearly every record takes. */
+static void find_in_members(const struct mapping *mapping, const struct value *record,
+                            const struct value *found[MAPPING_FIELD_COUNT])
+{
+    for (uint32_t i = 0; i < record->size; i++) {
+        const struct value_member *member = &record->members[i];
+        uint64_t tag = name_tag(value_span(member->key));
+        for (int j = 0; j < MAPPING_FIELD_COUNT; j++)
+            if (mapping->tags[j] == tag && span_equal(mapping->fields[j].steps[0], value_span(member->key)))
+                found[j] = &member->value;
+    }
+}
+
+void mapping_find(const struct mapping *mapping, const struct value *record,
+                  const struct value *found[MAPPING_FIELD_COUNT])
+{
+    bool in_members = mapping->flat && record->kind == VALUE_MAP;
+    for (int i = 0; i < MAPPING_FIELD_COUNT; i++) {
+        const struct mapping_field *field = &mapping->fields[i];
+        if (field->constant)
+            found[i] = NULL;
+        else if (in_members)
+            found[i] = field->step_count == 0 ? record : NULL;
+        else
+            found[i] = find_one(field, record);
+    }
+    if (in_members)
+        find_in_members(mapping, record, found);
 }

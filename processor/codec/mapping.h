@@ -33,9 +33,20 @@ struct mapping_field {
     int64_t time_ms; /* a constant time */
 };
 
+enum mapping_field_name {
+    MAPPING_ID,
+    MAPPING_USER,
+    MAPPING_NAME,
+    MAPPING_TIME,
+    MAPPING_ATTRIBUTES,
+    MAPPING_FIELD_COUNT
+};
+
 struct mapping {
     enum mapping_format format;
-    struct mapping_field id, user, name, time, attributes;
+    bool flat; /* no pointer has more than one step: then `tags` says which member may be which field */
+    uint64_t tags[MAPPING_FIELD_COUNT];
+    struct mapping_field fields[MAPPING_FIELD_COUNT];
 };
 
 /* Compiles; texts are copied into `arena`, which the mapping lives in.
@@ -44,7 +55,8 @@ struct mapping {
 WARN_UNUSED enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena,
                                      struct mapping *mapping, struct diag *diag);
 
-/* The value at the place, or NULL where the record has none. Not for constants. */
-const struct value *mapping_find(const struct mapping_field *field, const struct value *record);
+/* The values at all places, NULL where the record has none and for constants. */
+void mapping_find(const struct mapping *mapping, const struct value *record,
+                  const struct value *found[MAPPING_FIELD_COUNT]);
 
 #endif

@@ -17,65 +17,76 @@
 const struct record_limits record_limits_default = {
     .record_bytes = 64 * 1024, .attributes = {.depth = 5, .entries = 128, .string_bytes = 4096}};
 
-/* Missing or null: ERR_OK with an empty *text. */
-static enum err find_text(const struct mapping_field *field, const char *name, const struct value *record,
-                          struct span *text, bool *found, struct diag *diag)
+/* A record with its places found. */
+struct found {
+    const struct mapping *mapping;
+    const struct value *values[MAPPING_FIELD_COUNT]; /* NULL: missing or null */
+    bool null_attributes;
+};
+
+static struct found find_fields(const struct mapping *mapping, const struct value *record)
 {
-    *found = true;
-    *text = field->text;
-    if (field->constant)
-        return ERR_OK;
-    const struct value *value = mapping_find(field, record);
-    *found = value != NULL && value->kind != VALUE_NULL;
-    *text = span_make(NULL, 0);
-    if (!*found)
-        return ERR_OK;
+    struct found found = {.mapping = mapping};
+    mapping_find(mapping, record, found.values);
+    const struct value *attributes = found.values[MAPPING_ATTRIBUTES];
+    found.null_attributes = attributes != NULL && attributes->kind == VALUE_NULL;
+    for (int i = 0; i < MAPPING_FIELD_COUNT; i++)
+        if (found.values[i] != NULL && found.values[i]->kind == VALUE_NULL)
+            found.values[i] = NULL;
+    return found;
+}
+
+static enum err fail_missing(const struct found *found, enum mapping_field_name field, const char *name,
+                             struct diag *diag)
+{
+    return diag_set(diag, ERR_NOT_FOUND, 0, 0, "%s: is missing (looked for at \"%.*s\")", name,
+                    SPAN_PRINTF(found->mapping->fields[field].text));
+}
+
+static enum err read_text(const struct value *value, const char *name, struct span *text, struct diag *diag)
+{
     if (value->kind != VALUE_STRING)
         return diag_set(diag, ERR_TYPE, 0, 0, "%s: must be a string", name);
     *text = value_span(*value);
     return ERR_OK;
 }
 
-static enum err read_id(const struct source_record *record, const struct value *value,
-                        const struct mapping *mapping, struct arena *arena, struct span *id,
-                        struct diag *diag)
+static enum err read_id(const struct found *found, const struct source_record *record, struct arena *arena,
+                        struct span *id, struct diag *diag)
 {
-    bool found;
-    enum err error = find_text(&mapping->id, "id", value, id, &found, diag);
-    if (error != ERR_OK)
-        return error;
-    if (found)
-        return event_check_id(*id, diag);
-    *id = arena_printf(arena, "%.*s/%d/%lld", SPAN_PRINTF(record->topic), (int)record->partition,
-                       (long long)record->offset);
-    return ERR_OK;
+    const struct value *value = found->values[MAPPING_ID];
+    if (value == NULL) {
+        *id = arena_printf(arena, "%.*s/%d/%lld", SPAN_PRINTF(record->topic), (int)record->partition,
+                           (long long)record->offset);
+        return ERR_OK;
+    }
+    enum err error = read_text(value, "id", id, diag);
+    return error == ERR_OK ? event_check_id(*id, diag) : error;
 }
 
-static enum err read_user(const struct value *value, const struct mapping *mapping, bool required,
-                          struct span *user, struct diag *diag)
+/* A missing user is an empty one. */
+static enum err read_user(const struct found *found, struct span *user, struct diag *diag)
 {
-    bool found;
-    enum err error = find_text(&mapping->user, "user", value, user, &found, diag);
-    if (error != ERR_OK)
-        return error;
-    if (!found)
-        return required ? diag_set(diag, ERR_NOT_FOUND, 0, 0, "user: is missing (looked for at \"%.*s\")",
-                                   SPAN_PRINTF(mapping->user.text))
-                        : ERR_OK;
-    return mapping->user.constant ? ERR_OK : event_check_user(*user, diag);
+    const struct value *value = found->values[MAPPING_USER];
+    if (value == NULL) {
+        const struct mapping_field *field = &found->mapping->fields[MAPPING_USER];
+        *user = field->constant ? field->text : span_make(NULL, 0);
+        return ERR_OK;
+    }
+    enum err error = read_text(value, "user", user, diag);
+    return error == ERR_OK ? event_check_user(*user, diag) : error;
 }
 
-static enum err read_name(const struct value *value, const struct mapping *mapping, struct span *name,
-                          struct diag *diag)
+static enum err read_name(const struct found *found, struct span *name, struct diag *diag)
 {
-    bool found;
-    enum err error = find_text(&mapping->name, "name", value, name, &found, diag);
-    if (error != ERR_OK)
-        return error;
-    if (!found)
-        return diag_set(diag, ERR_NOT_FOUND, 0, 0, "name: is missing (looked for at \"%.*s\")",
-                        SPAN_PRINTF(mapping->name.text));
-    return mapping->name.constant ? ERR_OK : event_check_name(*name, diag);
+    const struct value *value = found->values[MAPPING_NAME];
+    if (value == NULL) {
+        const struct mapping_field *field = &found->mapping->fields[MAPPING_NAME];
+        *name = field->text;
+        return field->constant ? ERR_OK : fail_missing(found, MAPPING_NAME, "name", diag);
+    }
+    enum err error = read_text(value, "name", name, diag);
+    return error == ERR_OK ? event_check_name(*name, diag) : error;
 }
 
 static enum err time_from_value(const struct value *value, int64_t *time_ms, struct diag *diag)
@@ -106,53 +117,43 @@ static enum err time_from_value(const struct value *value, int64_t *time_ms, str
     return ERR_OK;
 }
 
-static enum err read_time(const struct value *value, const struct mapping *mapping, int64_t timestamp_ms,
-                          int64_t *time_ms, struct diag *diag)
+static enum err read_time(const struct found *found, int64_t timestamp_ms, int64_t *time_ms,
+                          struct diag *diag)
 {
-    if (mapping->time.constant) {
-        *time_ms = mapping->time.time_ms;
-        return ERR_OK;
-    }
-    const struct value *found = mapping_find(&mapping->time, value);
-    if (found != NULL && found->kind != VALUE_NULL)
-        return time_from_value(found, time_ms, diag);
-    if (timestamp_ms < 0)
-        return diag_set(diag, ERR_NOT_FOUND, 0, 0,
-                        "time: is missing (looked for at \"%.*s\"), as is the record's",
-                        SPAN_PRINTF(mapping->time.text));
-    *time_ms = timestamp_ms;
+    const struct value *value = found->values[MAPPING_TIME];
+    const struct mapping_field *field = &found->mapping->fields[MAPPING_TIME];
+    if (value != NULL)
+        return time_from_value(value, time_ms, diag);
+    if (!field->constant && timestamp_ms < 0)
+        return fail_missing(found, MAPPING_TIME, "time", diag);
+    *time_ms = field->constant ? field->time_ms : timestamp_ms;
     return ERR_OK;
 }
 
-/* Missing attributes are empty ones; *is_null tells that they were there and null. */
-static enum err read_attributes(const struct value *value, const struct mapping *mapping,
-                                const struct attribute_limits *limits, struct value *attributes,
-                                bool *is_null, struct diag *diag)
+/* Missing attributes are empty ones. */
+static enum err read_attributes(const struct found *found, const struct attribute_limits *limits,
+                                struct value *attributes, struct diag *diag)
 {
-    const struct value *found = mapping_find(&mapping->attributes, value);
-    *is_null = found != NULL && found->kind == VALUE_NULL;
-    *attributes = value_map(NULL, 0);
-    if (found == NULL || *is_null)
-        return ERR_OK;
-    *attributes = *found;
-    return event_check_attributes(*attributes, limits, diag);
+    const struct value *value = found->values[MAPPING_ATTRIBUTES];
+    *attributes = value == NULL ? value_map(NULL, 0) : *value;
+    return value == NULL ? ERR_OK : event_check_attributes(*value, limits, diag);
 }
 
 enum err source_value_read_event(const struct source_record *record, struct value value,
                                  const struct mapping *mapping, const struct attribute_limits *limits,
                                  struct arena *arena, struct event *event, struct diag *diag)
 {
+    struct found found = find_fields(mapping, &value);
     struct event result = {0};
-    bool is_null;
-    enum err error = read_id(record, &value, mapping, arena, &result.id, diag);
+    enum err error = read_id(&found, record, arena, &result.id, diag);
     if (error == ERR_OK)
-        error = read_user(&value, mapping, false, &result.user, diag);
+        error = read_user(&found, &result.user, diag);
     if (error == ERR_OK)
-        error = read_name(&value, mapping, &result.name, diag);
+        error = read_name(&found, &result.name, diag);
     if (error == ERR_OK)
-        error = read_time(&value, mapping, record->timestamp_ms, &result.time_ms, diag);
+        error = read_time(&found, record->timestamp_ms, &result.time_ms, diag);
     if (error == ERR_OK)
-        error = read_attributes(&value, mapping, limits, &result.attributes, &is_null, diag);
+        error = read_attributes(&found, limits, &result.attributes, diag);
     if (error == ERR_OK)
         *event = result;
     return error;
@@ -162,19 +163,20 @@ enum err source_value_read_profile(struct value value, int64_t timestamp_ms, boo
                                    const struct mapping *mapping, const struct attribute_limits *limits,
                                    struct profile_update *profile, struct diag *diag)
 {
-    struct profile_update result = {0};
-    bool is_null = false;
-    enum err error = read_user(&value, mapping, true, &result.user, diag);
+    struct found found = find_fields(mapping, &value);
+    struct profile_update result = {.tombstone = found.null_attributes};
+    enum err error = read_user(&found, &result.user, diag);
+    if (error == ERR_OK && result.user.size == 0)
+        error = fail_missing(&found, MAPPING_USER, "user", diag);
     if (error == ERR_OK)
-        error = read_time(&value, mapping, timestamp_ms, &result.time_ms, diag);
+        error = read_time(&found, timestamp_ms, &result.time_ms, diag);
     if (error == ERR_OK)
-        error = read_attributes(&value, mapping, limits, &result.attributes, &is_null, diag);
+        error = read_attributes(&found, limits, &result.attributes, diag);
     if (error != ERR_OK)
         return error;
-    if (is_null && !null_removes)
+    if (result.tombstone && !null_removes)
         return diag_set(diag, ERR_TYPE, 0, 0,
                         "attributes: must be a map (a record without a value removes the profile)");
-    result.tombstone = is_null;
     *profile = result;
     return ERR_OK;
 }

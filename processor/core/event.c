@@ -1,9 +1,25 @@
 #include "core/event.h"
 
+#define EVERY_BYTE(byte) ((uint64_t)0x0101010101010101u * (byte))
+
+/* How many bytes, in steps of eight, are surely printable ASCII. */
+static size_t skip_printable(struct span text)
+{
+    size_t at = 0;
+    for (; text.size - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, text.data + at, 8);
+        uint64_t delete = word ^ EVERY_BYTE(0x7F);
+        if (((word | (word - EVERY_BYTE(0x20)) | (delete - EVERY_BYTE(1))) & EVERY_BYTE(0x80)) != 0)
+            break;
+    }
+    return at;
+}
+
 /* Cc of Unicode: U+0000-001F, U+007F-009F. The text is UTF-8, where the latter begin with C2. */
 static bool has_control(struct span text)
 {
-    for (size_t i = 0; i < text.size; i++) {
+    for (size_t i = skip_printable(text); i < text.size; i++) {
         unsigned char byte = (unsigned char)text.data[i];
         if (byte < 0x20 || byte == 0x7F)
             return true;
@@ -34,17 +50,14 @@ enum err event_check_user(struct span user, struct diag *diag)
     return check_text(user, EVENT_USER_BYTES, "user", diag);
 }
 
-static bool is_name_byte(char byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-           byte == '_' || byte == '.' || byte == ':' || byte == '-';
-}
-
 enum err event_check_name(struct span name, struct diag *diag)
 {
+    static const bool allowed[256] = {
+        ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['_'] = true,
+        ['.'] = true,         [':'] = true,         ['-'] = true};
     bool fine = name.size >= 1 && name.size <= EVENT_NAME_BYTES;
     for (size_t i = 0; i < name.size && fine; i++)
-        fine = is_name_byte(name.data[i]);
+        fine = allowed[(unsigned char)name.data[i]];
     if (!fine)
         return diag_set(diag, ERR_INVALID, 0, 0,
                         "name: must be 1 to %d of the characters A-Z a-z 0-9 _ . : -", EVENT_NAME_BYTES);
@@ -81,44 +94,34 @@ static bool refuse(struct checker *checker, const char *what, size_t limit)
     return false;
 }
 
-static bool check_string(struct checker *checker, struct value string)
+static bool check_container(struct checker *checker, const struct value *container, uint32_t depth_left);
+
+static inline bool check_value(struct checker *checker, const struct value *value, uint32_t depth_left)
 {
-    return string.size <= checker->limits->string_bytes ||
-           refuse(checker, "bytes in a string", checker->limits->string_bytes);
+    if (value->kind == VALUE_STRING || value->kind == VALUE_BYTES)
+        return value->size <= checker->limits->string_bytes ||
+               refuse(checker, "bytes in a string", checker->limits->string_bytes);
+    if (value->kind == VALUE_LIST || value->kind == VALUE_MAP)
+        return check_container(checker, value, depth_left);
+    return true;
 }
 
-static bool check_value(struct checker *checker, struct value value, uint32_t depth_left);
-
-static bool check_container(struct checker *checker, struct value container, uint32_t depth_left)
+static bool check_container(struct checker *checker, const struct value *container, uint32_t depth_left)
 {
     if (depth_left == 0)
         return refuse(checker, "levels of lists and maps", checker->limits->depth);
-    if (container.size > checker->entries_left)
+    if (container->size > checker->entries_left)
         return refuse(checker, "entries (members and elements at any depth)", checker->limits->entries);
-    checker->entries_left -= container.size;
+    checker->entries_left -= container->size;
     bool fine = true;
-    for (uint32_t i = 0; i < container.size && fine; i++) {
-        if (container.kind == VALUE_LIST)
-            fine = check_value(checker, container.items[i], depth_left - 1);
+    for (uint32_t i = 0; i < container->size && fine; i++) {
+        if (container->kind == VALUE_LIST)
+            fine = check_value(checker, &container->items[i], depth_left - 1);
         else
-            fine = check_string(checker, container.members[i].key) &&
-                   check_value(checker, container.members[i].value, depth_left - 1);
+            fine = check_value(checker, &container->members[i].key, depth_left - 1) &&
+                   check_value(checker, &container->members[i].value, depth_left - 1);
     }
     return fine;
-}
-
-static bool check_value(struct checker *checker, struct value value, uint32_t depth_left)
-{
-    switch (value.kind) {
-    case VALUE_STRING:
-    case VALUE_BYTES:
-        return check_string(checker, value);
-    case VALUE_LIST:
-    case VALUE_MAP:
-        return check_container(checker, value, depth_left);
-    default:
-        return true;
-    }
 }
 
 enum err event_check_attributes(struct value attributes, const struct attribute_limits *limits,
@@ -127,6 +130,6 @@ enum err event_check_attributes(struct value attributes, const struct attribute_
     if (attributes.kind != VALUE_MAP)
         return diag_set(diag, ERR_TYPE, 0, 0, "attributes: must be a map");
     struct checker checker = {.limits = limits, .entries_left = limits->entries, .diag = diag};
-    check_container(&checker, attributes, limits->depth);
+    check_container(&checker, &attributes, limits->depth);
     return checker.error;
 }

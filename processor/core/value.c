@@ -21,10 +21,14 @@ int64_t value_to_ms(struct value value)
 const struct value *value_member_find(struct value map, struct span key)
 {
     assert(map.kind == VALUE_MAP);
+    char first = key.size == 0 ? '\0' : key.data[0];
     for (uint32_t i = 0; i < map.size; i++) {
         const struct value_member *member = &map.members[i];
-        if (member->key.kind == VALUE_STRING && member->key.size == key.size &&
-            memcmp(member->key.bytes, key.data, key.size) == 0)
+        /* The first byte spares most of the calls: this is looked up for every field of every event. */
+        if (member->key.size != key.size || member->key.kind != VALUE_STRING)
+            continue;
+        if (key.size == 0 ||
+            (member->key.bytes[0] == first && memcmp(member->key.bytes, key.data, key.size) == 0))
             return &member->value;
     }
     return NULL;
