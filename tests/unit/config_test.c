@@ -119,8 +119,8 @@ static void the_whole_file_is_read(void **state)
     assert_int_equal(config->source_count, 3);
     assert_int_equal(config->sources[1].kind, CONFIG_SOURCE_PROFILES);
     assert_int_equal(config->sources[1].mapping.format, MAPPING_CLOUDEVENTS);
-    assert_true(config->sources[2].mapping.name.constant);
-    assert_int_equal(config->sources[2].mapping.user.step_count, 2);
+    assert_true(config->sources[2].mapping.fields[MAPPING_NAME].constant);
+    assert_int_equal(config->sources[2].mapping.fields[MAPPING_USER].step_count, 2);
     assert_int_equal(config->profile_attributes.count, 2);
     assert_true(name_set_has(&config->profile_attributes, SPAN_LITERAL("age")));
     assert_true(span_equal(config->policy, arena_printf(&arena, "%s/rules/policy.yaml", folder)));
