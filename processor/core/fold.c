@@ -105,6 +105,19 @@ void fold_event(struct fold *fold, struct user_state *state, const struct event 
     }
 }
 
+bool fold_thing_name(const struct fold *fold, const struct trigger *trigger, const struct event *event,
+                     struct span *thing)
+{
+    struct user_state nobody;
+    struct scope scope;
+    if (trigger->kind != TRIGGER_THING || !span_equal(trigger->event, event->name))
+        return false;
+    user_state_init(&nobody, span_make(NULL, 0));
+    scope_init(&scope, fold, &nobody, event->time_ms);
+    scope_bind_event(&scope, event->attributes, event->id, event->name, event->time_ms);
+    return scope_text(&scope, &trigger->thing, thing);
+}
+
 /* The alternative by which the event about a thing enters, and how the user follows it. */
 static const struct trigger *choose_thing(struct fold_pass *pass, const struct campaign *campaign,
                                           struct scope *scope, const struct follow_state **follow)
@@ -112,8 +125,7 @@ static const struct trigger *choose_thing(struct fold_pass *pass, const struct c
     for (uint32_t i = 0; i < campaign->trigger_count; i++) {
         const struct trigger *trigger = &campaign->triggers[i];
         struct span thing;
-        if (trigger->kind != TRIGGER_THING || !span_equal(trigger->event, pass->event->name) ||
-            !scope_text(scope, &trigger->thing, &thing))
+        if (!fold_thing_name(pass->fold, trigger, pass->event, &thing))
             continue;
         *follow = fold_follow_find(pass->state, trigger->followers, thing, pass->at_ms);
         if (*follow == NULL)

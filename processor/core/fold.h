@@ -12,6 +12,7 @@ struct campaign_set;
 struct campaign_slot;
 struct name_set;
 struct policy;
+struct trigger;
 struct locale_port;
 struct user_state;
 
@@ -68,6 +69,11 @@ void fold_settled(struct fold *fold, struct user_state *state, const struct sett
  * of user id. `duplicate`: the event's id was seen before (things' ids are told apart by id alone). */
 void fold_thing(struct fold *fold, struct user_state *state, const struct campaign_slot *slot,
                 const struct event *event, bool duplicate, int64_t append_ms);
+
+/* The thing that an event is about for a trigger of kind THING, printed as keys are; false when the trigger
+ * is of another kind or name, or the expression has no value. Lives in fold->arena or the event. */
+bool fold_thing_name(const struct fold *fold, const struct trigger *trigger, const struct event *event,
+                     struct span *thing);
 
 /* Whether the user follows `thing` by the rule of that name at this instant. */
 bool fold_follows(const struct user_state *state, struct span rule, struct span thing, int64_t at_ms);

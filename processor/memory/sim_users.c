@@ -1,0 +1,122 @@
+#include "memory/sim_users.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+static void *allocate(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+    if (memory == NULL) {
+        fprintf(stderr, "declic: out of memory (%zu users or ids)\n", count);
+        abort();
+    }
+    return memory;
+}
+
+static struct sim_user **place_of(struct sim_user **slots, size_t size, struct span id)
+{
+    size_t at = hash_bytes(id, 0) & (size - 1);
+    while (slots[at] != NULL && !span_equal(slots[at]->id, id))
+        at = (at + 1) & (size - 1);
+    return &slots[at];
+}
+
+static void grow(struct sim_users *users)
+{
+    size_t size = users->size == 0 ? 1024 : users->size * 2;
+    struct sim_user **slots = allocate(size, sizeof(struct sim_user *));
+    for (size_t i = 0; i < users->size; i++) {
+        if (users->slots[i] != NULL)
+            *place_of(slots, size, users->slots[i]->id) = users->slots[i];
+    }
+    free(users->slots);
+    users->slots = slots;
+    users->size = size;
+}
+
+struct sim_user *sim_users_get(struct sim_users *users, struct arena *arena, struct span id)
+{
+    if (users->count * 2 >= users->size)
+        grow(users);
+    struct sim_user **place = place_of(users->slots, users->size, id);
+    if (*place == NULL) {
+        *place = ARENA_NEW(arena, struct sim_user);
+        (*place)->id = arena_copy(arena, id);
+        (*place)->wake_ms = INT64_MIN;
+        users->count += 1;
+    }
+    return *place;
+}
+
+void sim_user_set_state(struct sim_user *user, struct span state)
+{
+    char *bytes = (char *)user->state.data;
+    if (state.size > user->capacity) {
+        free(bytes);
+        user->capacity = state.size + state.size / 8;
+        bytes = allocate(user->capacity, 1);
+    }
+    if (state.size != 0)
+        memcpy(bytes, state.data, state.size);
+    user->state = span_make(bytes, state.size);
+}
+
+void sim_users_free(struct sim_users *users)
+{
+    for (size_t i = 0; i < users->size; i++) {
+        if (users->slots[i] != NULL)
+            free((char *)users->slots[i]->state.data);
+    }
+    free(users->slots);
+    *users = (struct sim_users){0};
+}
+
+/* --- ids
+ * --------------------------------------------------------------------------------------------------- */
+
+static struct sim_seen_id *seen_place(struct sim_seen_id *slots, size_t size, uint64_t hash)
+{
+    size_t at = hash & (size - 1);
+    while (slots[at].hash != 0 && slots[at].hash != hash)
+        at = (at + 1) & (size - 1);
+    return &slots[at];
+}
+
+/* Makes room, leaving out what is too old. */
+static void seen_grow(struct sim_seen *seen, int64_t at_ms, int64_t within_ms)
+{
+    size_t size = seen->size == 0 ? 256 : seen->size * 2;
+    struct sim_seen_id *slots = allocate(size, sizeof *slots);
+    seen->count = 0;
+    for (size_t i = 0; i < seen->size; i++) {
+        struct sim_seen_id id = seen->slots[i];
+        if (id.hash == 0 || at_ms - id.arrived_ms >= within_ms)
+            continue;
+        *seen_place(slots, size, id.hash) = id;
+        seen->count += 1;
+    }
+    free(seen->slots);
+    seen->slots = slots;
+    seen->size = size;
+}
+
+bool sim_seen_take(struct sim_seen *seen, struct span id, int64_t at_ms, int64_t within_ms)
+{
+    uint64_t hash = hash_bytes(id, 0) | 1;
+    if (seen->count * 2 >= seen->size)
+        seen_grow(seen, at_ms, within_ms);
+    struct sim_seen_id *place = seen_place(seen->slots, seen->size, hash);
+    if (place->hash != 0 && at_ms - place->arrived_ms < within_ms)
+        return true;
+    seen->count += place->hash == 0;
+    *place = (struct sim_seen_id){hash, at_ms};
+    return false;
+}
+
+void sim_seen_free(struct sim_seen *seen)
+{
+    free(seen->slots);
+    *seen = (struct sim_seen){0};
+}

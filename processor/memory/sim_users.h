@@ -1,0 +1,36 @@
+/* The users of a simulation: a hash map from id to the encoded state. */
+#ifndef DECLIC_MEMORY_SIM_USERS_H
+#define DECLIC_MEMORY_SIM_USERS_H
+
+#include "base/arena.h"
+
+struct sim_user {
+    struct span id;
+    struct span state; /* encoded; owned */
+    size_t capacity;
+    int64_t wake_ms; /* the last one put in the calendar */
+};
+
+struct sim_users {
+    struct sim_user **slots;
+    size_t count, size; /* size: a power of two, or 0 */
+};
+
+/* Finds or adds the user; new ones live in `arena`. */
+struct sim_user *sim_users_get(struct sim_users *users, struct arena *arena, struct span id);
+void sim_user_set_state(struct sim_user *user, struct span state);
+void sim_users_free(struct sim_users *users);
+
+/* Ids seen, each for a while after it first came: for events about things. */
+struct sim_seen {
+    struct sim_seen_id {
+        uint64_t hash; /* 0: empty */
+        int64_t arrived_ms;
+    } * slots;
+    size_t count, size;
+};
+/* True when the id came less than within_ms before; otherwise it now counts from at_ms. */
+bool sim_seen_take(struct sim_seen *seen, struct span id, int64_t at_ms, int64_t within_ms);
+void sim_seen_free(struct sim_seen *seen);
+
+#endif

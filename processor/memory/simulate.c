@@ -1,0 +1,426 @@
+#include "memory/simulate.h"
+
+#include <stdlib.h>
+
+#include "base/civil.h"
+#include "base/heap.h"
+#include "codec/json.h"
+#include "codec/user_state_bin.h"
+#include "core/zone.h"
+#include "memory/sim_followers.h"
+#include "memory/sim_users.h"
+
+/* Something in the calendar: a send, or the day that a yearly trigger waits for. Stays there when what
+ * it stands for is cancelled; the user's state tells when its time has come. */
+struct appointment {
+    struct heap_node node;
+    int64_t due_ms;
+    int priority;
+    bool wake;
+    unsigned char send_id[SEND_ID_BYTES];
+    struct sim_user *user;
+    struct appointment *next_free;
+};
+
+struct simulation {
+    struct simulation_options options;
+    struct record_limits record_limits;
+    struct fold_limits limits;
+    struct mapping mapping;
+    struct arena lasting; /* the mapping, users' ids, appointments */
+    struct arena input;   /* the line that is being taken */
+    struct arena batch;   /* what one fold or one decision needs */
+    struct fold fold;
+    struct sim_users users;
+    struct sim_followers followers;
+    struct sim_seen things; /* ids of events about things */
+    struct heap calendar;
+    struct appointment *free_appointments;
+    bool has_clock;
+    int64_t clock_ms;
+    uint64_t line;
+    struct sim_user *current; /* whose state is being folded: who `scheduled` records are about */
+    struct buf encoded;
+};
+
+/* --- the calendar ----------------------------------------------------------------------------------------
+ */
+
+static bool comes_first(const struct heap_node *left, const struct heap_node *right)
+{
+    const struct appointment *a = HEAP_ITEM(left, const struct appointment, node);
+    const struct appointment *b = HEAP_ITEM(right, const struct appointment, node);
+    if (a->due_ms != b->due_ms)
+        return a->due_ms < b->due_ms;
+    if (a->wake != b->wake)
+        return a->wake;
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    return memcmp(a->send_id, b->send_id, SEND_ID_BYTES) < 0;
+}
+
+static struct appointment *new_appointment(struct simulation *simulation, int64_t due_ms)
+{
+    struct appointment *appointment = simulation->free_appointments;
+    if (appointment != NULL)
+        simulation->free_appointments = appointment->next_free;
+    else
+        appointment = ARENA_NEW(&simulation->lasting, struct appointment);
+    *appointment = (struct appointment){.due_ms = due_ms, .user = simulation->current};
+    return appointment;
+}
+
+static void put_send(struct simulation *simulation, const struct decision_record *record)
+{
+    struct appointment *appointment = new_appointment(simulation, record->due_ms);
+    const struct campaign *campaign =
+        campaign_set_version(simulation->options.campaigns, record->campaign, record->version);
+    appointment->priority = campaign->priority;
+    memcpy(appointment->send_id, record->send_id, SEND_ID_BYTES);
+    heap_insert(&simulation->calendar, &appointment->node);
+}
+
+static void put_wake(struct simulation *simulation, int64_t at_ms)
+{
+    struct appointment *appointment = new_appointment(simulation, at_ms);
+    appointment->wake = true;
+    heap_insert(&simulation->calendar, &appointment->node);
+}
+
+/* Everything that happens passes here: new dues go into the calendar. */
+static void take_record(void *self, const struct decision_record *record)
+{
+    struct simulation *simulation = self;
+    if (record->outcome == OUTCOME_SCHEDULED || record->outcome == OUTCOME_POSTPONED)
+        put_send(simulation, record);
+    simulation->options.decisions.record(simulation->options.decisions.self, record);
+}
+
+/* --- users
+ * ------------------------------------------------------------------------------------------------- */
+
+static void load(struct simulation *simulation, struct sim_user *user, struct user_state *state)
+{
+    simulation->current = user;
+    enum err error = user_state_decode(user->state, user->id, &simulation->batch, state);
+    assert(error == ERR_OK);
+    (void)error;
+}
+
+static void store(struct simulation *simulation, struct sim_user *user, const struct user_state *state)
+{
+    buf_clear(&simulation->encoded);
+    user_state_encode(state, &simulation->encoded);
+    sim_user_set_state(user, buf_span(&simulation->encoded));
+    for (size_t i = 0; i < state->wakes.count; i++) {
+        if (user->wake_ms != state->wakes.items[i].at_ms)
+            put_wake(simulation, user->wake_ms = state->wakes.items[i].at_ms);
+    }
+}
+
+/* --- deciding
+ * ---------------------------------------------------------------------------------------------- */
+
+static const struct due_send *find_due(const struct appointment *appointment, const struct due_send *sends,
+                                       size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool wake = sends[i].step == DUE_WAKE;
+        if (wake == appointment->wake && sends[i].due_ms == appointment->due_ms &&
+            (wake || memcmp(sends[i].send_id, appointment->send_id, SEND_ID_BYTES) == 0))
+            return &sends[i];
+    }
+    return NULL;
+}
+
+static void keep_appointment(struct simulation *simulation, const struct appointment *appointment)
+{
+    struct user_state state;
+    struct due_send *sends;
+    struct decided decided;
+    arena_reset(&simulation->batch);
+    load(simulation, appointment->user, &state);
+    size_t count =
+        decide_collect(&simulation->fold, &state, appointment->due_ms, &simulation->batch, &sends);
+    const struct due_send *send = find_due(appointment, sends, count);
+    if (send == NULL)
+        return;
+    decide_send(&simulation->fold, &state, send, simulation->clock_ms, &decided);
+    if (decided.has_record)
+        take_record(simulation, &decided.record);
+    fold_settled(&simulation->fold, &state, &decided.settled, simulation->clock_ms);
+    store(simulation, appointment->user, &state);
+}
+
+/* Decides whatever is due up to the instant (or, with `before`, before it). */
+static void run_calendar(struct simulation *simulation, int64_t upto_ms, bool before)
+{
+    for (;;) {
+        struct heap_node *first = heap_first(&simulation->calendar);
+        if (first == NULL)
+            return;
+        struct appointment *appointment = HEAP_ITEM(first, struct appointment, node);
+        if (appointment->due_ms > upto_ms || (before && appointment->due_ms == upto_ms))
+            return;
+        heap_remove(&simulation->calendar, first);
+        if (appointment->due_ms > simulation->clock_ms)
+            simulation->clock_ms = appointment->due_ms;
+        keep_appointment(simulation, appointment);
+        appointment->next_free = simulation->free_appointments;
+        simulation->free_appointments = appointment;
+    }
+}
+
+/* --- lines
+ * ------------------------------------------------------------------------------------------------- */
+
+enum err simulation_time(struct value value, int64_t *time_ms)
+{
+    int64_t seconds;
+    uint32_t nanos;
+    if (value.kind == VALUE_STRING && civil_parse_rfc3339(value_span(value), &seconds, &nanos) == ERR_OK)
+        *time_ms = seconds * 1000 + nanos / 1000000;
+    else if (value.kind == VALUE_INT)
+        *time_ms = value.integer;
+    else
+        return ERR_INVALID;
+    return instant_is_valid(*time_ms) ? ERR_OK : ERR_INVALID;
+}
+
+/* A line that may be taken. */
+struct line {
+    bool profile;
+    struct profile_update update;
+    struct event event;
+};
+
+static enum err read_kind(struct value value, bool *profile, struct diag *diag)
+{
+    const struct value *kind = value_member_find(value, SPAN_LITERAL("kind"));
+    *profile = false;
+    if (kind == NULL)
+        return ERR_OK;
+    *profile = kind->kind == VALUE_STRING && span_equal_text(value_span(*kind), "profile");
+    if (*profile || (kind->kind == VALUE_STRING && span_equal_text(value_span(*kind), "event")))
+        return ERR_OK;
+    return diag_set(diag, ERR_INVALID, 0, 0, "kind: must be \"event\" or \"profile\"");
+}
+
+static enum err read_arrival(struct value value, int64_t *arrives_ms, struct diag *diag)
+{
+    const struct value *arrives = value_member_find(value, SPAN_LITERAL("arrives"));
+    const char *name = "arrives";
+    if (arrives == NULL || arrives->kind == VALUE_NULL) {
+        arrives = value_member_find(value, SPAN_LITERAL("time"));
+        name = "time";
+    }
+    if (arrives == NULL || arrives->kind == VALUE_NULL)
+        return diag_set(diag, ERR_NOT_FOUND, 0, 0, "time: is missing, as is arrives");
+    if (simulation_time(*arrives, arrives_ms) != ERR_OK)
+        return diag_set(
+            diag, ERR_INVALID, 0, 0,
+            "%s: must be an RFC 3339 time with a zone, such as 2026-12-01T08:30:00Z, or a whole "
+            "number of milliseconds",
+            name);
+    return ERR_OK;
+}
+
+static enum err read_event(struct simulation *simulation, struct value value, int64_t arrives_ms,
+                           int64_t arrived_ms, struct event *event, struct diag *diag)
+{
+    const struct source_record record = {
+        .topic = SPAN_LITERAL("simulate"),
+        .offset = (int64_t)simulation->line,
+        .timestamp_ms = arrives_ms,
+    };
+    enum err error =
+        source_value_read_event(&record, value, &simulation->mapping, &simulation->record_limits.attributes,
+                                &simulation->input, event, diag);
+    if (error != ERR_OK)
+        return error;
+    event->arrived_ms = arrived_ms;
+    if (event->user.size == 0) {
+        const struct event_interest *interest =
+            campaign_set_interest(simulation->options.campaigns, event->name);
+        if (interest == NULL || !interest->thing)
+            return diag_set(diag, ERR_NOT_FOUND, 0, 0,
+                            "user: is missing, and no campaign is about things by the event %.*s",
+                            SPAN_PRINTF(event->name));
+    }
+    return event_check_age(event, simulation->limits.max_age_ms, simulation->options.max_future_ms, diag);
+}
+
+static enum err read_line(struct simulation *simulation, struct span text, struct line *line,
+                          struct diag *diag)
+{
+    const struct record_limits *limits = &simulation->record_limits;
+    const struct json_limits json = {.bytes = limits->record_bytes,
+                                     .depth = 64,
+                                     .entries = limits->record_bytes,
+                                     .string_bytes = limits->record_bytes};
+    struct value value;
+    int64_t arrives_ms;
+    enum err error = json_parse(text, &json, &simulation->input, &value, diag);
+    if (error == ERR_OK && value.kind != VALUE_MAP)
+        error = diag_set(diag, ERR_TYPE, 0, 0, "the line must be a JSON object");
+    if (error == ERR_OK)
+        error = read_arrival(value, &arrives_ms, diag);
+    if (error == ERR_OK)
+        error = read_kind(value, &line->profile, diag);
+    if (error != ERR_OK)
+        return error;
+    /* An earlier arrival counts as the clock. */
+    int64_t arrived_ms =
+        simulation->has_clock && arrives_ms < simulation->clock_ms ? simulation->clock_ms : arrives_ms;
+    if (!line->profile)
+        return read_event(simulation, value, arrives_ms, arrived_ms, &line->event, diag);
+    error = source_value_read_profile(value, arrives_ms, true, &simulation->mapping, &limits->attributes,
+                                      &line->update, diag);
+    line->update.arrived_ms = arrived_ms;
+    return error;
+}
+
+static void take_profile(struct simulation *simulation, const struct profile_update *update)
+{
+    struct user_state state;
+    struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, update->user);
+    load(simulation, user, &state);
+    fold_profile(&simulation->fold, &state, update, simulation->clock_ms);
+    store(simulation, user, &state);
+}
+
+/* A fan-out, campaign by campaign, in each the followers in order of id. */
+static void take_thing(struct simulation *simulation, const struct event *event)
+{
+    const struct event_interest *interest =
+        campaign_set_interest(simulation->options.campaigns, event->name);
+    bool duplicate =
+        sim_seen_take(&simulation->things, event->id, simulation->clock_ms, simulation->limits.dedupe_ms);
+    for (size_t i = 0; i < interest->slot_count; i++) {
+        size_t count;
+        struct sim_user **users = sim_followers_of(&simulation->followers, &simulation->fold,
+                                                   interest->slots[i], event, &simulation->input, &count);
+        for (size_t j = 0; j < count; j++) {
+            struct user_state state;
+            arena_reset(&simulation->batch);
+            load(simulation, users[j], &state);
+            fold_thing(&simulation->fold, &state, interest->slots[i], event, duplicate,
+                       simulation->clock_ms);
+            store(simulation, users[j], &state);
+        }
+    }
+}
+
+static void take_event(struct simulation *simulation, const struct event *event)
+{
+    struct user_state state;
+    struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, event->user);
+    load(simulation, user, &state);
+    fold_event(&simulation->fold, &state, event, simulation->clock_ms);
+    const struct event_interest *interest =
+        campaign_set_interest(simulation->options.campaigns, event->name);
+    /* A rule that matched has its thing at the end of the list. */
+    for (size_t i = 0; interest != NULL && i < interest->follow_count && i < state.follows.count; i++) {
+        const struct follow_state *follow = &state.follows.items[state.follows.count - 1 - i];
+        sim_followers_add(&simulation->followers, &simulation->lasting, follow->name, follow->thing, user);
+    }
+    store(simulation, user, &state);
+}
+
+static bool is_blank(struct span line)
+{
+    for (size_t i = 0; i < line.size; i++) {
+        if (line.data[i] != ' ' && line.data[i] != '\t' && line.data[i] != '\r')
+            return false;
+    }
+    return true;
+}
+
+/* A refused line moves nothing, not even the clock. */
+static enum err take_line(struct simulation *simulation, struct span text, struct diag *diag)
+{
+    struct line line = {0};
+    enum err error = read_line(simulation, text, &line, diag);
+    if (error != ERR_OK)
+        return error;
+    int64_t arrived_ms = line.profile ? line.update.arrived_ms : line.event.arrived_ms;
+    if (simulation->options.has_until && arrived_ms > simulation->options.until_ms)
+        return ERR_OK;
+    if (!simulation->has_clock)
+        simulation->clock_ms = arrived_ms;
+    simulation->has_clock = true;
+    run_calendar(simulation, arrived_ms, true);
+    simulation->clock_ms = arrived_ms;
+    arena_reset(&simulation->batch);
+    if (line.profile)
+        take_profile(simulation, &line.update);
+    else if (line.event.user.size == 0)
+        take_thing(simulation, &line.event);
+    else
+        take_event(simulation, &line.event);
+    return ERR_OK;
+}
+
+void simulation_take(struct simulation *simulation, struct span text)
+{
+    struct diag diag = {0};
+    arena_reset(&simulation->input);
+    if (!is_blank(text) && take_line(simulation, text, &diag) != ERR_OK)
+        simulation->options.refused(simulation->options.refused_self, simulation->line, diag.text);
+    simulation->line += 1;
+}
+
+void simulation_finish(struct simulation *simulation)
+{
+    simulation->fold.no_further_year = !simulation->options.has_until;
+    run_calendar(simulation, simulation->options.has_until ? simulation->options.until_ms : INT64_MAX,
+                 false);
+}
+
+/* --- beginning and end ---------------------------------------------------------------------------------
+ */
+
+struct simulation *simulation_new(const struct simulation_options *options)
+{
+    struct arena lasting;
+    arena_init(&lasting, 256 * 1024);
+    struct simulation *simulation = ARENA_NEW(&lasting, struct simulation);
+    simulation->options = *options;
+    simulation->limits = options->limits != NULL ? *options->limits : fold_limits_default;
+    if (options->limits == NULL)
+        simulation->limits.history = 0;
+    simulation->record_limits =
+        options->record_limits != NULL ? *options->record_limits : record_limits_default;
+    simulation->lasting = lasting;
+    arena_init(&simulation->input, 64 * 1024);
+    arena_init(&simulation->batch, 256 * 1024);
+    const struct mapping_spec defaults = {.format = MAPPING_JSON};
+    enum err error = mapping_compile(&defaults, &simulation->lasting, &simulation->mapping, NULL);
+    assert(error == ERR_OK);
+    (void)error;
+    simulation->calendar = (struct heap){.precedes = comes_first};
+    simulation->fold = (struct fold){
+        .campaigns = options->campaigns,
+        .policy = options->campaigns->policy,
+        .limits = &simulation->limits,
+        .locale = options->locale,
+        .arena = &simulation->batch,
+        .decisions = {simulation, take_record},
+    };
+    return simulation;
+}
+
+void simulation_free(struct simulation *simulation)
+{
+    if (simulation == NULL)
+        return;
+    sim_users_free(&simulation->users);
+    sim_followers_free(&simulation->followers);
+    sim_seen_free(&simulation->things);
+    heap_free(&simulation->calendar);
+    buf_free(&simulation->encoded);
+    arena_destroy(&simulation->input);
+    arena_destroy(&simulation->batch);
+    struct arena lasting = simulation->lasting; /* the simulation itself lies in it */
+    arena_destroy(&lasting);
+}
