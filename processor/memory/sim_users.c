@@ -44,7 +44,6 @@ struct sim_user *sim_users_get(struct sim_users *users, struct arena *arena, str
     if (*place == NULL) {
         *place = ARENA_NEW(arena, struct sim_user);
         (*place)->id = arena_copy(arena, id);
-        (*place)->wake_ms = INT64_MIN;
         users->count += 1;
     }
     return *place;

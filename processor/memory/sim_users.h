@@ -8,7 +8,6 @@ struct sim_user {
     struct span id;
     struct span state; /* encoded; owned */
     size_t capacity;
-    int64_t wake_ms; /* the last one put in the calendar */
 };
 
 struct sim_users {

@@ -40,6 +40,8 @@ struct simulation {
     int64_t clock_ms;
     uint64_t line;
     struct sim_user *current; /* whose state is being folded: who `scheduled` records are about */
+    const struct date_wake *known_wakes; /* his, as they were before */
+    size_t known_wake_count;
     struct buf encoded;
 };
 
@@ -105,6 +107,22 @@ static void load(struct simulation *simulation, struct sim_user *user, struct us
     enum err error = user_state_decode(user->state, user->id, &simulation->batch, state);
     assert(error == ERR_OK);
     (void)error;
+    struct date_wake *wakes = ARENA_ARRAY(&simulation->batch, struct date_wake, state->wakes.count);
+    for (size_t i = 0; i < state->wakes.count; i++)
+        wakes[i] = state->wakes.items[i];
+    simulation->known_wakes = wakes;
+    simulation->known_wake_count = state->wakes.count;
+}
+
+static bool wake_is_known(const struct simulation *simulation, const struct date_wake *wake)
+{
+    for (size_t i = 0; i < simulation->known_wake_count; i++) {
+        const struct date_wake *known = &simulation->known_wakes[i];
+        if (known->at_ms == wake->at_ms && known->alternative == wake->alternative &&
+            span_equal(known->campaign, wake->campaign))
+            return true;
+    }
+    return false;
 }
 
 static void store(struct simulation *simulation, struct sim_user *user, const struct user_state *state)
@@ -113,8 +131,8 @@ static void store(struct simulation *simulation, struct sim_user *user, const st
     user_state_encode(state, &simulation->encoded);
     sim_user_set_state(user, buf_span(&simulation->encoded));
     for (size_t i = 0; i < state->wakes.count; i++) {
-        if (user->wake_ms != state->wakes.items[i].at_ms)
-            put_wake(simulation, user->wake_ms = state->wakes.items[i].at_ms);
+        if (!wake_is_known(simulation, &state->wakes.items[i]))
+            put_wake(simulation, state->wakes.items[i].at_ms);
     }
 }
 
@@ -187,11 +205,11 @@ enum err simulation_time(struct value value, int64_t *time_ms)
     return instant_is_valid(*time_ms) ? ERR_OK : ERR_INVALID;
 }
 
-/* A line that may be taken. */
+/* A line, as far as its time and kind go. */
 struct line {
+    struct value value;
     bool profile;
-    struct profile_update update;
-    struct event event;
+    int64_t arrives_ms; /* as it says */
 };
 
 static enum err read_kind(struct value value, bool *profile, struct diag *diag)
@@ -225,31 +243,6 @@ static enum err read_arrival(struct value value, int64_t *arrives_ms, struct dia
     return ERR_OK;
 }
 
-static enum err read_event(struct simulation *simulation, struct value value, int64_t arrives_ms,
-                           int64_t arrived_ms, struct event *event, struct diag *diag)
-{
-    const struct source_record record = {
-        .topic = SPAN_LITERAL("simulate"),
-        .offset = (int64_t)simulation->line,
-        .timestamp_ms = arrives_ms,
-    };
-    enum err error =
-        source_value_read_event(&record, value, &simulation->mapping, &simulation->record_limits.attributes,
-                                &simulation->input, event, diag);
-    if (error != ERR_OK)
-        return error;
-    event->arrived_ms = arrived_ms;
-    if (event->user.size == 0) {
-        const struct event_interest *interest =
-            campaign_set_interest(simulation->options.campaigns, event->name);
-        if (interest == NULL || !interest->thing)
-            return diag_set(diag, ERR_NOT_FOUND, 0, 0,
-                            "user: is missing, and no campaign is about things by the event %.*s",
-                            SPAN_PRINTF(event->name));
-    }
-    return event_check_age(event, simulation->limits.max_age_ms, simulation->options.max_future_ms, diag);
-}
-
 static enum err read_line(struct simulation *simulation, struct span text, struct line *line,
                           struct diag *diag)
 {
@@ -258,35 +251,28 @@ static enum err read_line(struct simulation *simulation, struct span text, struc
                                      .depth = 64,
                                      .entries = limits->record_bytes,
                                      .string_bytes = limits->record_bytes};
-    struct value value;
-    int64_t arrives_ms;
-    enum err error = json_parse(text, &json, &simulation->input, &value, diag);
-    if (error == ERR_OK && value.kind != VALUE_MAP)
+    enum err error = json_parse(text, &json, &simulation->input, &line->value, diag);
+    if (error == ERR_OK && line->value.kind != VALUE_MAP)
         error = diag_set(diag, ERR_TYPE, 0, 0, "the line must be a JSON object");
     if (error == ERR_OK)
-        error = read_arrival(value, &arrives_ms, diag);
-    if (error == ERR_OK)
-        error = read_kind(value, &line->profile, diag);
-    if (error != ERR_OK)
-        return error;
-    /* An earlier arrival counts as the clock. */
-    int64_t arrived_ms =
-        simulation->has_clock && arrives_ms < simulation->clock_ms ? simulation->clock_ms : arrives_ms;
-    if (!line->profile)
-        return read_event(simulation, value, arrives_ms, arrived_ms, &line->event, diag);
-    error = source_value_read_profile(value, arrives_ms, true, &simulation->mapping, &limits->attributes,
-                                      &line->update, diag);
-    line->update.arrived_ms = arrived_ms;
+        error = read_arrival(line->value, &line->arrives_ms, diag);
     return error;
 }
 
-static void take_profile(struct simulation *simulation, const struct profile_update *update)
+static enum err take_profile(struct simulation *simulation, const struct line *line, struct diag *diag)
 {
+    struct profile_update update;
     struct user_state state;
-    struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, update->user);
+    enum err error = source_value_read_profile(line->value, line->arrives_ms, true, &simulation->mapping,
+                                               &simulation->record_limits.attributes, &update, diag);
+    if (error != ERR_OK)
+        return error;
+    update.arrived_ms = simulation->clock_ms;
+    struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, update.user);
     load(simulation, user, &state);
-    fold_profile(&simulation->fold, &state, update, simulation->clock_ms);
+    fold_profile(&simulation->fold, &state, &update, simulation->clock_ms);
     store(simulation, user, &state);
+    return ERR_OK;
 }
 
 /* A fan-out, campaign by campaign, in each the followers in order of id. */
@@ -311,7 +297,7 @@ static void take_thing(struct simulation *simulation, const struct event *event)
     }
 }
 
-static void take_event(struct simulation *simulation, const struct event *event)
+static void take_user_event(struct simulation *simulation, const struct event *event)
 {
     struct user_state state;
     struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, event->user);
@@ -327,6 +313,44 @@ static void take_event(struct simulation *simulation, const struct event *event)
     store(simulation, user, &state);
 }
 
+static enum err check_thing(const struct simulation *simulation, const struct event *event,
+                            struct diag *diag)
+{
+    const struct event_interest *interest =
+        campaign_set_interest(simulation->options.campaigns, event->name);
+    if (interest != NULL && interest->thing)
+        return ERR_OK;
+    return diag_set(diag, ERR_NOT_FOUND, 0, 0,
+                    "user: is missing, and no campaign is about things by the event %.*s",
+                    SPAN_PRINTF(event->name));
+}
+
+static enum err take_event(struct simulation *simulation, const struct line *line, struct diag *diag)
+{
+    const struct source_record record = {
+        .topic = SPAN_LITERAL("simulate"),
+        .offset = (int64_t)simulation->line,
+        .timestamp_ms = line->arrives_ms,
+    };
+    struct event event;
+    enum err error =
+        source_value_read_event(&record, line->value, &simulation->mapping,
+                                &simulation->record_limits.attributes, &simulation->input, &event, diag);
+    if (error != ERR_OK)
+        return error;
+    event.arrived_ms = simulation->clock_ms;
+    error = event_check_age(&event, simulation->limits.max_age_ms, simulation->options.max_future_ms, diag);
+    if (error == ERR_OK && event.user.size == 0)
+        error = check_thing(simulation, &event, diag);
+    if (error != ERR_OK)
+        return error;
+    if (event.user.size == 0)
+        take_thing(simulation, &event);
+    else
+        take_user_event(simulation, &event);
+    return ERR_OK;
+}
+
 static bool is_blank(struct span line)
 {
     for (size_t i = 0; i < line.size; i++) {
@@ -336,29 +360,32 @@ static bool is_blank(struct span line)
     return true;
 }
 
-/* A refused line moves nothing, not even the clock. */
+/* Moves the clock to the line's arrival; false when that lies beyond the end. */
+static bool move_clock(struct simulation *simulation, int64_t arrives_ms)
+{
+    if (simulation->has_clock && arrives_ms < simulation->clock_ms)
+        arrives_ms = simulation->clock_ms;
+    if (simulation->options.has_until && arrives_ms > simulation->options.until_ms)
+        return false;
+    if (!simulation->has_clock)
+        simulation->clock_ms = arrives_ms;
+    simulation->has_clock = true;
+    run_calendar(simulation, arrives_ms, true);
+    simulation->clock_ms = arrives_ms;
+    return true;
+}
+
 static enum err take_line(struct simulation *simulation, struct span text, struct diag *diag)
 {
-    struct line line = {0};
+    struct line line;
     enum err error = read_line(simulation, text, &line, diag);
+    if (error != ERR_OK || !move_clock(simulation, line.arrives_ms))
+        return error;
+    error = read_kind(line.value, &line.profile, diag);
     if (error != ERR_OK)
         return error;
-    int64_t arrived_ms = line.profile ? line.update.arrived_ms : line.event.arrived_ms;
-    if (simulation->options.has_until && arrived_ms > simulation->options.until_ms)
-        return ERR_OK;
-    if (!simulation->has_clock)
-        simulation->clock_ms = arrived_ms;
-    simulation->has_clock = true;
-    run_calendar(simulation, arrived_ms, true);
-    simulation->clock_ms = arrived_ms;
     arena_reset(&simulation->batch);
-    if (line.profile)
-        take_profile(simulation, &line.update);
-    else if (line.event.user.size == 0)
-        take_thing(simulation, &line.event);
-    else
-        take_event(simulation, &line.event);
-    return ERR_OK;
+    return line.profile ? take_profile(simulation, &line, diag) : take_event(simulation, &line, diag);
 }
 
 void simulation_take(struct simulation *simulation, struct span text)

@@ -7,6 +7,8 @@
  * already is decided at once, before the next line. One thread; a million events of 100,000 users take
  * some hundred MiB.
  *
+ * A line that is refused moves the clock all the same, if its arrival can be read.
+ *
  * A line is `{"kind": "event" | "profile", "arrives", "id", "user", "name", "time", "attributes"}`.
  */
 #ifndef DECLIC_MEMORY_SIMULATE_H
