@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 enum { EXIT_FOUND = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
-enum { ANSWER_MS = 15000, POLL_MS = 100, PROGRESS_EVERY = 200 };
+enum { ANSWER_MS = 15000, POLL_MS = 100, PROGRESS_EVERY = 10 };
 
 struct options {
     const char *brokers;
@@ -192,6 +192,14 @@ static bool produce_line(rd_kafka_t *client, const struct options *options, cons
     return err == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/* A poll ends with the first report, so one is not enough. */
+static void poll_until(rd_kafka_t *client, int64_t until_ms)
+{
+    int64_t left_ms;
+    while (!interrupted && (left_ms = until_ms - clock_ms()) > 0)
+        rd_kafka_poll(client, (int)left_ms);
+}
+
 static int produce(const struct options *options)
 {
     long failed = 0, sent = 0;
@@ -215,9 +223,7 @@ static int produce(const struct options *options)
             sent++;
         else
             failed++;
-        int64_t early_ms = options->rate > 0 ? begun_ms + sent * 1000 / options->rate - clock_ms() : 0;
-        if (early_ms > 0)
-            rd_kafka_poll(client, (int)early_ms);
+        poll_until(client, options->rate > 0 ? begun_ms + sent * 1000 / options->rate : 0);
         if (progress && sent % PROGRESS_EVERY == 0)
             fprintf(stderr, "\r%ld events sent", sent);
     }

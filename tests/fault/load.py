@@ -75,7 +75,11 @@ class Watch(threading.Thread):
                     self.seen.append((record.seen_ms, int(record.header("declic-due"))))
                 reader.records.clear()
 
-    def stop(self):
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
         self.stopping = True
         self.join(10)
 

@@ -124,7 +124,7 @@ def heads(services, prefix):
     return found
 
 
-def truncate_redis(chaos, load):
+def truncate_redis(chaos):
     """Kills Redis, cuts off the end of its append-only file, and starts it: acknowledged writes are gone."""
     services = chaos.site.services
     [aof] = (services.redis_data / "appendonlydir").glob("*.incr.aof")
@@ -216,16 +216,14 @@ def test_nothing_is_lost_or_sent_twice(site, own_services):
     services = own_services(redis_conf="auto-aof-rewrite-percentage 0")  # one file, so that its end can be cut off
     site = site(on=services, campaigns=stream.FILES, journal_partitions=8, source_partitions=4, workers=2).prepare()
     chaos = Chaos(site, random.Random(SEED))
-    watch = Watch(site, ["out.push", "out.email"])
-    watch.start()
     seconds = EVENTS / RATE
     load = Load(site.topics, site.events, stream.generate(SEED, EVENTS, seconds))
-    load.start()
-    load.wait_until(3)
-
-    kill_at_random(chaos, load, seconds * 0.5)
-    recovery = kill_one_and_measure(chaos, watch)
-    truncate_redis(chaos, load)
+    with Watch(site, ["out.push", "out.email"]) as watch:
+        load.start()
+        load.wait_until(3)
+        kill_at_random(chaos, load, seconds * 0.5)
+        recovery = kill_one_and_measure(chaos, watch)
+    truncate_redis(chaos)
     load.wait_until(load.elapsed + 4)
     flush_redis(chaos)
     load.wait_until(load.elapsed + 6)
@@ -237,7 +235,6 @@ def test_nothing_is_lost_or_sent_twice(site, own_services):
 
     verdicts, counts, wrong = judge(site, events, 60)
     chaos.sample()
-    watch.stop()
     log = chaos.log.scan()
     kinds = collections.Counter(verdict for verdict, _, _ in verdicts.values())
     print(f"events {len(events)}, kills {dict(chaos.kills)}, transactions committed in the journal's partitions "

@@ -9,6 +9,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from . import wait
 
+QUIET = {"log_level": 2}  # services are killed on purpose; lost connections are no news
+
 
 @dataclasses.dataclass
 class Record:
@@ -33,8 +35,8 @@ class Record:
 class Topics:
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
-        self.admin = AdminClient({"bootstrap.servers": bootstrap})
-        self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 2, "acks": "all",
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
+        self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 2, "acks": "all", **QUIET,
                                   "enable.idempotence": True, "queue.buffering.max.messages": 500000})
 
     def create(self, name, partitions=2, config=None):
@@ -85,6 +87,7 @@ class Reader:
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed" if committed else "read_uncommitted",
             "fetch.wait.max.ms": 20,
+            **QUIET,
         })
         found = self.consumer.list_topics(topic, timeout=20).topics[topic].partitions
         assert found, f"topic {topic} is missing"
