@@ -3,11 +3,14 @@
 import json
 import pathlib
 import re
+import subprocess
 
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
+
+from harness.processor import binary
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -90,13 +93,18 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines() if line]
 
 
-def test_decisions_of_the_stories():
-    validator = schema("decision")
-    found = sorted(ROOT.glob("tests/stories/*/expected*.jsonl"))
-    assert found
-    for path in found:
-        for record in lines(path):
-            validator.validate(record)
+STORIES = sorted(path.parent for path in ROOT.glob("tests/stories/*/events.jsonl"))
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_decisions_of_the_stories(story):
+    line = [binary(), "simulate", "--campaigns", story / "campaigns", "--events", story / "events.jsonl"]
+    if (story / "policy.yaml").exists():
+        line += ["--policy", story / "policy.yaml"]
+    out = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    assert out
+    for text in out.splitlines():
+        schema("decision").validate(json.loads(text))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +135,7 @@ def test_events_and_profiles_of_the_examples():
             kind = "profile" if record.get("kind") == "profile" else "event"
             schema(kind).validate(record)
     assert not schema("event").is_valid({"name": "a b"})
-    assert not schema("event").is_valid({"name": "a", "user": "u\n"})
+    assert not schema("event").is_valid({"name": "a", "user": "a\nb"})
     assert not schema("profile").is_valid({"attributes": {}})
 
 
