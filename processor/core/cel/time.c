@@ -35,22 +35,20 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Digits at *at into *number and *scale (10 to the number of digits), of which at most `most` count; false
- * on overflow. */
-static bool read_digits(struct span text, size_t *at, size_t most, int64_t *number, int64_t *scale)
+/* Digits at *at into *number, of which at most `most` count; how many count. A number that is far too large for a
+ * duration stays far too large. */
+static size_t read_digits(struct span text, size_t *at, size_t most, __int128 *number)
 {
+    size_t count = 0;
     *number = 0;
-    *scale = 1;
-    for (size_t count = 0; *at < text.size && is_digit(text.data[*at]); (*at)++, count++) {
-        if (count >= most)
+    for (; *at < text.size && is_digit(text.data[*at]); (*at)++) {
+        if (count == most)
             continue;
-        if (__builtin_mul_overflow(*number, (int64_t)10, number) ||
-            __builtin_add_overflow(*number, (int64_t)(text.data[*at] - '0'), number))
-            return false;
-        if (most != SIZE_MAX)
-            *scale *= 10;
+        count += 1;
+        if (*number < (__int128)1 << 80)
+            *number = *number * 10 + (text.data[*at] - '0');
     }
-    return true;
+    return count;
 }
 
 static int64_t unit_nanos(struct span unit)
@@ -70,24 +68,23 @@ static int64_t unit_nanos(struct span unit)
 static bool read_part(struct span text, size_t *at, __int128 *sum)
 {
     enum { FRACTION_DIGITS = 17 };
-    int64_t whole, fraction = 0, scale = 1, unused;
-    size_t start = *at;
-    if (!read_digits(text, at, SIZE_MAX, &whole, &unused))
-        return false;
-    size_t digits = *at - start;
+    __int128 whole, fraction = 0, scale = 1;
+    size_t digits = read_digits(text, at, SIZE_MAX, &whole);
     if (*at < text.size && text.data[*at] == '.') {
-        start = ++*at;
-        (void)read_digits(text, at, FRACTION_DIGITS, &fraction, &scale);
-        digits += *at - start;
+        *at += 1;
+        size_t fraction_digits = read_digits(text, at, FRACTION_DIGITS, &fraction);
+        for (size_t i = 0; i < fraction_digits; i++)
+            scale *= 10;
+        digits += fraction_digits;
     }
-    start = *at;
+    size_t start = *at;
     while (*at < text.size && !is_digit(text.data[*at]) && text.data[*at] != '.')
         *at += 1;
     int64_t unit = unit_nanos(span_slice(text, start, *at));
-    if (digits == 0 || unit == 0)
-        return false;
-    *sum += (__int128)whole * unit + (__int128)fraction * unit / scale;
-    return *sum <= (__int128)INT64_MAX + 1;
+    const __int128 too_large = (__int128)1 << 100;
+    *sum += whole * unit + fraction * unit / scale;
+    *sum = *sum > too_large ? too_large : *sum;
+    return digits != 0 && unit != 0;
 }
 
 /* Go's time.ParseDuration: [-+]?(0|(number unit)+). */
