@@ -1,0 +1,18 @@
+/* What INFO says: whether this Redis may hold the view. Managed services hide CONFIG, INFO they all have.
+ */
+#ifndef DECLIC_REDIS_REDIS_CHECK_H
+#define DECLIC_REDIS_REDIS_CHECK_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+/* The value of `name:value` in INFO's text; empty when there is none. */
+struct span redis_info_field(struct span info, const char *name);
+/* As a whole number; 0 when there is none. */
+int64_t redis_info_number(struct span info, const char *name);
+
+/* ERR_OK; ERR_UNREACHABLE while it loads or is a replica (that passes); ERR_REFUSED for an evicting policy
+ * or a version below 6.2, with the remedy in diag. */
+WARN_UNUSED enum err redis_info_check(struct span info, struct diag *diag);
+
+#endif
