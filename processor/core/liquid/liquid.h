@@ -74,12 +74,13 @@ struct liquid_context {
  * ERR_NOT_FOUND, ERR_SYNTAX: of a snippet, see check_snippets.
  * ERR_INVALID: anything that Shopify's Liquid prints inline as "Liquid error", and a value that a
  * filter cannot take. On an error *output is empty. */
-WARN_UNUSED enum err liquid_render(const struct liquid_template *parsed, const struct liquid_context *context,
-                                   struct arena *arena, struct span *output, struct diag *diag);
+WARN_UNUSED enum err liquid_render(const struct liquid_template *parsed,
+                                   const struct liquid_context *context, struct arena *arena,
+                                   struct span *output, struct diag *diag);
 
 /* Which attributes of a global (e.g. "event") the template and its snippets may read. */
 struct liquid_reads {
-    bool all; /* it is used as a whole or with a name that is only known when rendering */
+    bool all;                 /* it is used as a whole or with a name that is only known when rendering */
     const struct span *names; /* sorted, each once; those known by name, also when `all` */
     size_t count;
 };
