@@ -19,6 +19,8 @@ static bool maps_equal(struct run *run, struct value a, struct value b)
         return false;
     run_charge(run, a.size);
     for (uint32_t i = 0; i < a.size; i++) {
+        if (a.members[i].key.kind != VALUE_STRING)
+            return false; /* not from outside, and not worth a search */
         const struct value *other = run_member(run, b, value_span(a.members[i].key));
         if (other == NULL || !run_equal(run, a.members[i].value, *other))
             return false;

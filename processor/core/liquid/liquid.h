@@ -30,7 +30,7 @@ struct liquid_options {
     /* Every `{{ … }}` is escaped as by the filter `escape`, unless it went through `raw`, `escape`
      * or `escape_once`, or is the text of a `capture`. */
     bool html;
-    /* The snippets that may be named. Read during the parse only; their trees are kept. */
+    /* The snippets that may be named. Read during the parse only. */
     const struct liquid_snippet *snippets;
     size_t snippet_count;
     /* True: a snippet that is named and missing, or that has a syntax error, is an error of the parse
@@ -41,10 +41,10 @@ struct liquid_options {
 /* Blocks, brackets and ranges nest at most this deep, as do snippets that render snippets. */
 #define LIQUID_MAX_DEPTH 100
 
-/* Parses `source` into *template, which lives in `arena` and points into `source` (which must live
- * as long). Errors, with line and column in *diag (diag may be NULL): ERR_SYNTAX for whatever does
- * not parse, unknown tags and filters and wrong argument counts included; ERR_NOT_FOUND for a missing
- * snippet; ERR_LIMIT for nesting that is too deep or a source over 16 MiB. */
+/* Parses `source` into *template, which lives in `arena` and keeps copies of the texts. Errors, with line
+ * and column in *diag (diag may be NULL): ERR_SYNTAX for whatever does not parse, unknown tags and filters
+ * and wrong argument counts included; ERR_NOT_FOUND for a missing snippet; ERR_LIMIT for nesting that is
+ * too deep or a source over 16 MiB. */
 WARN_UNUSED enum err liquid_parse(const struct liquid_options *options, struct span source,
                                   struct arena *arena, const struct liquid_template **parsed,
                                   struct diag *diag);
@@ -85,9 +85,9 @@ struct liquid_reads {
     size_t count;
 };
 
-/* Cheap enough for apply time, not for the hot path. The names live in `arena` or the source. A global
- * that is not mentioned gives {false, NULL, 0}. Never too few names, sometimes one too many (a
- * variable of the template's own that has the global's name). */
+/* Cheap enough for apply time, not for the hot path. The names live as long as the
+ * template and `arena`. A global that is not mentioned gives {false, NULL, 0}. Never too few names,
+ * sometimes one too many (a variable of the template's own that has the global's name). */
 struct liquid_reads liquid_template_reads(const struct liquid_template *parsed, struct span global,
                                           struct arena *arena);
 
