@@ -134,12 +134,14 @@ static struct span appender_trouble(void *self)
 int32_t kafka_appender_partitions(struct kafka_appender *appender, int timeout_ms)
 {
     const struct rd_kafka_metadata *metadata;
-    int32_t partitions = -1;
+    int32_t partitions = KAFKA_APPENDER_UNKNOWN;
     if (rd_kafka_metadata(appender->client, 0, appender->journal, &metadata, timeout_ms) !=
         RD_KAFKA_RESP_ERR_NO_ERROR)
-        return -1;
+        return KAFKA_APPENDER_UNKNOWN;
     if (metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
         partitions = metadata->topics[0].partition_cnt;
+    else if (metadata->topic_cnt == 1 && kafka_error_is_permanent(metadata->topics[0].err))
+        partitions = KAFKA_APPENDER_MISSING;
     rd_kafka_metadata_destroy(metadata);
     return partitions;
 }

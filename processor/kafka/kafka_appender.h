@@ -23,7 +23,10 @@ struct kafka_appender;
 WARN_UNUSED enum err kafka_appender_open(const struct kafka_appender_options *options,
                                          struct kafka_appender **appender, struct diag *diag);
 struct appender_port kafka_appender_port(struct kafka_appender *appender);
-/* How many partitions the journal has; -1 while that is not known (asks, waiting up to timeout_ms). */
+#define KAFKA_APPENDER_UNKNOWN (-1)
+#define KAFKA_APPENDER_MISSING (-2)
+/* How many partitions the journal has, or one of the above: the brokers did not answer within timeout_ms;
+ * there is no such topic. */
 int32_t kafka_appender_partitions(struct kafka_appender *appender, int timeout_ms);
 /* Drops what was not acknowledged. */
 void kafka_appender_destroy(struct kafka_appender *appender);
