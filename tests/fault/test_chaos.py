@@ -23,6 +23,8 @@ EVENTS = int(os.environ.get("EVENTS", 100000))
 RATE = int(os.environ.get("RATE", 850))  # events a second
 SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
 KILLS = 10
+COUNTERS = ("declic_attaches_total", "declic_reattaches_total", "declic_transactions_unknown_total",
+            "declic_fences_total", "declic_fold_repeats_total")
 MARGIN_MS = 22000
 RECOVERY_MS = 15000
 
@@ -43,11 +45,12 @@ class Chaos:
         for process in self.processes:
             if process.running:
                 self.counted[process.name, process.process.pid].update(
-                    {name: value for name, value in process.metrics().items() if "attach" in name})
+                    {name: value for name, value in process.metrics().items() if name in COUNTERS})
 
-    def reattaches(self):
-        return int(sum(value for metrics in self.counted.values() for name, value in metrics.items()
-                       if "_total" in name))
+    def counters(self):
+        """What the processes said of themselves when last asked, over all that ever ran."""
+        return {name.removeprefix("declic_").removesuffix("_total"): int(sum(
+            metrics.get(name, 0) for metrics in self.counted.values())) for name in COUNTERS}
 
     def other_alive(self, process):
         return all(one.running for one in self.processes if one is not process)
@@ -238,8 +241,8 @@ def test_nothing_is_lost_or_sent_twice(site, own_services):
     log = chaos.log.scan()
     kinds = collections.Counter(verdict for verdict, _, _ in verdicts.values())
     print(f"events {len(events)}, kills {dict(chaos.kills)}, transactions committed in the journal's partitions "
-          f"{log.committed}, aborted {sum(log.aborted.values())} (of {len(log.aborted)} producers), "
-          f"re-attaches {chaos.reattaches()}")
+          f"{log.committed}, aborted {sum(log.aborted.values())} (of {len(log.aborted)} producers); "
+          f"{chaos.counters()}")
     print(f"sends {len(verdicts)} ({dict(kinds)}), messages {sum(counts.values())}; "
           f"wrong: { {what: len(found) for what, found in wrong.items()} or 'none'}")
     assert not wrong, {what: found[:5] for what, found in wrong.items()}
