@@ -29,6 +29,8 @@ static inline size_t utf8_sequence(const char *at, const char *end)
 
 static inline bool utf8_valid(struct span text)
 {
+    if (text.size == 0)
+        return true;
     const char *end = text.data + text.size;
     for (const char *at = text.data; at < end;) {
         size_t size = utf8_sequence(at, end);

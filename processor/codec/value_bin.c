@@ -157,44 +157,63 @@ static struct value read_instant(struct cursor *cursor, enum value_kind kind)
     return value;
 }
 
-static struct value read_value(struct cursor *cursor, struct arena *arena, unsigned depth_left);
+/* `promised` counts values that open lists and maps still expect. Each takes a byte at least, and what
+ * is promised must be there: so the arena is asked for no more than the bytes can stand for, however
+ * containers lie about their size inside each other. */
+struct reader {
+    struct cursor *cursor;
+    struct arena *arena;
+    size_t promised;
+    unsigned depth_left;
+};
 
-/* How many values follow, given that each takes at least `value_bytes`: what the arena is asked for is
- * bounded by the bytes that are there. */
-static size_t read_count(struct cursor *cursor, unsigned depth_left, size_t value_bytes)
+static struct value read_value(struct reader *reader);
+
+/* The size of a container whose elements are `values_each` values. */
+static size_t read_count(struct reader *reader, size_t values_each)
 {
+    struct cursor *cursor = reader->cursor;
     size_t count = cursor_varint_max(cursor, UINT32_MAX);
-    if (depth_left == 0 || count > cursor_left(cursor) / value_bytes) {
+    size_t left = cursor_left(cursor);
+    if (reader->depth_left == 0 || left < reader->promised ||
+        count > (left - reader->promised) / values_each) {
         cursor_fail(cursor);
         return 0;
     }
+    reader->promised += count * values_each;
     return count;
 }
 
-static struct value read_list(struct cursor *cursor, struct arena *arena, unsigned depth_left)
+static struct value read_list(struct reader *reader)
 {
-    size_t count = read_count(cursor, depth_left, 1);
-    struct value *items = arena_alloc_aligned(arena, count * sizeof *items, alignof(struct value));
+    size_t count = read_count(reader, 1);
+    struct value *items = arena_alloc_aligned(reader->arena, count * sizeof *items, alignof(struct value));
+    reader->depth_left--;
     for (size_t i = 0; i < count; i++)
-        items[i] = read_value(cursor, arena, depth_left - 1);
+        items[i] = read_value(reader);
+    reader->depth_left++;
     return value_list(items, count);
 }
 
-static struct value read_map(struct cursor *cursor, struct arena *arena, unsigned depth_left)
+static struct value read_map(struct reader *reader)
 {
-    size_t count = read_count(cursor, depth_left, 2);
+    size_t count = read_count(reader, 2);
     struct value_member *members =
-        arena_alloc_aligned(arena, count * sizeof *members, alignof(struct value_member));
+        arena_alloc_aligned(reader->arena, count * sizeof *members, alignof(struct value_member));
+    reader->depth_left--;
     for (size_t i = 0; i < count; i++) {
-        members[i].key = read_value(cursor, arena, depth_left - 1);
-        members[i].value = read_value(cursor, arena, depth_left - 1);
+        members[i].key = read_value(reader);
+        members[i].value = read_value(reader);
     }
+    reader->depth_left++;
     return value_map(members, count);
 }
 
-static struct value read_value(struct cursor *cursor, struct arena *arena, unsigned depth_left)
+static struct value read_value(struct reader *reader)
 {
+    struct cursor *cursor = reader->cursor;
     uint8_t tag = cursor_byte(cursor);
+    reader->promised--;
     if (tag >= TAG_SHORT_STRING && tag <= TAG_SHORT_STRING + SHORT_STRING_MAX)
         return value_string(cursor_bytes(cursor, tag - (size_t)TAG_SHORT_STRING));
     switch ((enum tag)tag) {
@@ -217,9 +236,9 @@ static struct value read_value(struct cursor *cursor, struct arena *arena, unsig
     case TAG_TYPE:
         return read_span(cursor, VALUE_TYPE);
     case TAG_LIST:
-        return read_list(cursor, arena, depth_left);
+        return read_list(reader);
     case TAG_MAP:
-        return read_map(cursor, arena, depth_left);
+        return read_map(reader);
     case TAG_TIMESTAMP:
         return read_instant(cursor, VALUE_TIMESTAMP);
     case TAG_DURATION:
@@ -233,6 +252,8 @@ static struct value read_value(struct cursor *cursor, struct arena *arena, unsig
 
 struct value value_bin_read(struct cursor *cursor, struct arena *arena)
 {
-    struct value value = read_value(cursor, arena, VALUE_BIN_DEPTH_MAX);
+    struct reader reader = {
+        .cursor = cursor, .arena = arena, .promised = 1, .depth_left = VALUE_BIN_DEPTH_MAX};
+    struct value value = read_value(&reader);
     return cursor->failed ? value_null() : value;
 }

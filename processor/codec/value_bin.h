@@ -22,7 +22,7 @@
 void value_bin_append(struct buf *buf, struct value value);
 
 /* Reads one value; strings point into the cursor's bytes, lists and maps lie in `arena` and take at
- * most 32 times the bytes read. Anything malformed sets cursor->failed and gives null. */
+ * most 16 times the bytes read. Anything malformed sets cursor->failed and gives null. */
 struct value value_bin_read(struct cursor *cursor, struct arena *arena);
 
 #endif

@@ -135,6 +135,17 @@ static void values_that_lie(void **state)
         assert_true(cursor.failed);
         assert_true(fixture->arena.used_bytes - used < 256);
     }
+    /* Lists inside each other, each claiming all of the rest. */
+    char nested[100];
+    for (size_t i = 0; i < sizeof nested; i += 2) {
+        nested[i] = 9;
+        nested[i + 1] = (char)(sizeof nested - i - 2);
+    }
+    struct cursor lying = cursor_make(span_make(nested, sizeof nested));
+    size_t used = fixture->arena.used_bytes;
+    value_bin_read(&lying, &fixture->arena);
+    assert_true(lying.failed);
+    assert_true(fixture->arena.used_bytes - used <= 16 * sizeof nested);
     char deep[200];
     for (size_t i = 0; i < sizeof deep; i += 2)
         memcpy(deep + i, "\x09\x01", 2);
