@@ -89,17 +89,20 @@ static void slot_assign(struct intake *intake, const struct source_assignment *a
         slot->pending = assignment->start;
 }
 
+static void slot_start(struct intake *intake, struct slot *slot)
+{
+    slot->started = true;
+    intake->ports.source.start(intake->ports.source.self, slot->topic, slot->partition);
+}
+
 void intake_assigned(struct intake *intake, const struct source_event *event)
 {
     for (size_t i = 0; i < event->count; i++)
         slot_assign(intake, &event->assignments[i]);
     intake->ports.source.served(intake->ports.source.self);
-    for (size_t i = 0; i < event->count; i++) {
-        struct slot *slot =
-            intake_slot(intake, event->assignments[i].topic, event->assignments[i].partition);
-        if (slot->state == SLOT_LIVE)
-            intake->ports.source.start(intake->ports.source.self, slot->topic, slot->partition);
-    }
+    for (size_t i = 0; i < intake->slot_count; i++)
+        if (intake->slots[i].state == SLOT_LIVE && !intake->slots[i].started)
+            slot_start(intake, &intake->slots[i]);
     intake->commit_not_before_ms = 0;
 }
 
@@ -187,7 +190,7 @@ static void slot_committed(struct intake *intake, struct slot *slot)
         slot->pending = -1;
     if (slot->state == SLOT_ESTABLISHING) {
         slot->state = SLOT_LIVE;
-        intake->ports.source.start(intake->ports.source.self, slot->topic, slot->partition);
+        slot_start(intake, slot);
     }
 }
 

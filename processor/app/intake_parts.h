@@ -24,6 +24,7 @@ enum slot_state {
 /* A source partition that is this member's. */
 struct slot {
     enum slot_state state;
+    bool started; /* the source was told to read it */
     uint32_t topic;
     int32_t partition;
     uint64_t incarnation;
