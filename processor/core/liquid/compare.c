@@ -51,7 +51,6 @@ bool run_equal(struct run *run, struct value a, struct value b)
         return false;
     switch (a.kind) {
     case VALUE_NULL:
-    case LIQUID_SELF:
         return true;
     case VALUE_BOOL:
         return a.boolean == b.boolean;

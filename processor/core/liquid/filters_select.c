@@ -48,8 +48,9 @@ struct value run_property(struct run *run, struct value item, struct value prope
         return property.kind == VALUE_STRING ? loop_state_get(run, item, value_span(property), &found)
                                              : value_null();
     case LIQUID_SELF:
-        return property.kind == VALUE_STRING ? run_find_variable(run, name_make(value_span(property)))
-                                             : value_null();
+        if (property.kind == VALUE_STRING && run_self_get(run, item, value_span(property), &item))
+            return item;
+        return value_null();
     default:
         break;
     }

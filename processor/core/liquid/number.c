@@ -338,7 +338,7 @@ static int128 floor_divide(int128 a, int128 b)
 /* a / b of decimals: enough digits that the nearest double is right, the last one sticky. */
 static struct number divide(struct number a, struct number b)
 {
-    if (a.is_inexact || b.is_inexact)
+    if (a.is_inexact || b.is_inexact || b.digits == 0)
         return inexact(to_double(a) / to_double(b));
     struct number result = {.is_float = true, .scale = a.scale - b.scale};
     int128 digits = a.digits;
@@ -405,16 +405,17 @@ static double compute_double(enum number_op op, double a, double b)
     return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
-bool number_is_zero(struct number number)
+static bool is_zero(struct number number)
 {
     return number.is_inexact ? number.real == 0 : number.digits == 0;
 }
 
 enum err number_compute(enum number_op op, struct number a, struct number b, struct number *result)
 {
-    if ((op == NUMBER_DIVIDE || op == NUMBER_MODULO) && number_is_zero(b))
+    bool is_whole = !a.is_float && !b.is_float;
+    if ((op == NUMBER_MODULO || (op == NUMBER_DIVIDE && is_whole)) && is_zero(b))
         return ERR_DIVIDE_BY_ZERO;
-    if (!a.is_float && !b.is_float)
+    if (is_whole)
         return compute_whole(op, a.digits, b.digits, result);
     struct number x = a;
     struct number y = b;

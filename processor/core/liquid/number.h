@@ -46,12 +46,12 @@ enum number_op {
     NUMBER_MODULO, /* has the sign of b */
 };
 
-/* ERR_DIVIDE_BY_ZERO; ERR_OVERFLOW when whole numbers leave 38 digits. */
+/* ERR_DIVIDE_BY_ZERO (a float divided by 0 is infinite, as in Ruby); ERR_OVERFLOW when whole numbers leave
+ * 38 digits. */
 WARN_UNUSED enum err number_compute(enum number_op op, struct number a, struct number b,
                                     struct number *result);
 struct number number_absolute(struct number number);
 int number_compare(struct number a, struct number b);
-bool number_is_zero(struct number number);
 
 enum number_rounding {
     ROUND_NEAREST, /* halves away from zero */

@@ -2,8 +2,6 @@
 #include "core/liquid/filters.h"
 #include "core/liquid/parser.h"
 
-typedef void read_tag(struct parser *parser, struct piece piece, struct body_builder *builder);
-
 static bool is_signature(char c)
 {
     return char_is_word(c) || c == '-' || c == '.' || c == '[' || c == ']' || c == '(' || c == ')';
@@ -374,176 +372,28 @@ static void read_abort(struct parser *parser, struct piece piece, struct body_bu
     builder->body->is_blank = false;
 }
 
-/* Every further line of an inline comment begins with '#'. */
-static void read_inline_comment(struct parser *parser, struct piece piece, struct body_builder *builder)
-{
-    const char *at = piece.markup.data;
-    const char *end = at + piece.markup.size;
-    while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-        while (at < end && char_is_space(*at))
-            at++;
-        if (at < end && *at != '#')
-            parser_fail(parser, ERR_SYNTAX, at, "each line of a comment must begin with '#'");
-    }
-    builder->last_text = NULL;
-}
-
-/* Finds `{%- name …%}` from *at on, for the blocks whose inside is not Liquid. */
-static bool find_raw_tag(struct source *source, const char *name, struct piece *tag)
-{
-    size_t name_size = strlen(name);
-    for (const char *at = source->at; source->end - at >= 2; at++) {
-        at = memmem(at, (size_t)(source->end - at), "{%", 2);
-        if (at == NULL)
-            return false;
-        const char *word = at + 2;
-        if (word < source->end && *word == '-')
-            word++;
-        while (word < source->end && char_is_space(*word))
-            word++;
-        if ((size_t)(source->end - word) < name_size || memcmp(word, name, name_size) != 0)
-            continue;
-        word += name_size;
-        if (word < source->end && char_is_word(*word))
-            continue;
-        const char *close = memmem(word, (size_t)(source->end - word), "%}", 2);
-        if (close == NULL)
-            return false;
-        *tag = (struct piece){.kind = PIECE_TAG,
-                              .whole = span_make(at, (size_t)(close + 2 - at)),
-                              .trims_after = close[-1] == '-'};
-        return true;
-    }
-    return false;
-}
-
-static _Noreturn void fail_unclosed(struct parser *parser, struct piece piece)
-{
-    parser_fail(parser, ERR_SYNTAX, piece.tag.data, "'%.*s' is never closed", SPAN_PRINTF(piece.tag));
-}
-
-/* Passes over the inside of raw or doc and its closing tag; returns the inside. */
-static struct span read_verbatim(struct parser *parser, struct piece piece, const char *closing)
-{
-    struct piece end;
-    if (parser->source->is_lines || !find_raw_tag(parser->source, closing, &end))
-        fail_unclosed(parser, piece);
-    struct span inside = span_make(parser->source->at, (size_t)(end.whole.data - parser->source->at));
-    parser->source->at = end.whole.data + end.whole.size;
-    parser->trim_next = end.trims_after;
-    return inside;
-}
-
-static void expect_no_markup(struct parser *parser, struct piece piece)
-{
-    if (span_strip(piece.markup).size != 0)
-        parser_fail(parser, ERR_SYNTAX, piece.markup.data, "'%.*s' takes no arguments",
-                    SPAN_PRINTF(piece.tag));
-}
-
-static void read_raw(struct parser *parser, struct piece piece, struct body_builder *builder)
-{
-    expect_no_markup(parser, piece);
-    struct span inside = read_verbatim(parser, piece, "endraw");
-    builder->last_text = NULL;
-    if (inside.size == 0)
-        return;
-    /* An output of a literal, not a text: whitespace control and blank blocks leave it alone. */
-    struct expr *literal = ARENA_NEW(parser->arena, struct expr);
-    *literal = (struct expr){.kind = EXPR_LITERAL, .at = inside.data, .literal = value_string(inside)};
-    struct node *node = body_builder_add(parser, builder, NODE_OUTPUT, inside.data);
-    node->output = (struct chain){.first = literal, .is_raw = true};
-    builder->body->is_blank = false;
-}
-
-static void read_doc(struct parser *parser, struct piece piece, struct body_builder *builder)
-{
-    expect_no_markup(parser, piece);
-    struct source *source = parser->source;
-    struct piece nested;
-    struct source before = *source;
-    struct span inside = read_verbatim(parser, piece, "enddoc");
-    before.end = inside.data + inside.size;
-    if (find_raw_tag(&before, "doc", &nested))
-        parser_fail(parser, ERR_SYNTAX, nested.whole.data, "a doc cannot stand in another");
-    builder->last_text = NULL;
-    builder->body->is_blank &= inside.size == 0;
-}
-
-/* The name of the tag at source->at when a whole tag stands there; moves past one piece of any kind.
- * Malformed pieces are passed over: a comment may hold anything. */
-static bool skip_piece(struct source *source, struct piece *piece)
-{
-    *piece = (struct piece){.kind = PIECE_TEXT};
-    if (source->at == source->end)
-        return false;
-    const char *open = memmem(source->at, (size_t)(source->end - source->at), "{%", 2);
-    const char *close = open == NULL ? NULL : memmem(open + 2, (size_t)(source->end - open - 2), "%}", 2);
-    if (close == NULL) {
-        source->at = source->end;
-        return true;
-    }
-    const char *word = open + 2;
-    if (*word == '-')
-        word++;
-    while (word < close && char_is_space(*word))
-        word++;
-    const char *name = word;
-    while (word < close && char_is_word(*word))
-        word++;
-    piece->kind = PIECE_TAG;
-    piece->tag = span_make(name, (size_t)(word - name));
-    piece->trims_after = close[-1] == '-';
-    source->at = close + 2;
-    return true;
-}
-
-static void read_comment(struct parser *parser, struct piece piece, struct body_builder *builder)
-{
-    int depth = 1;
-    builder->last_text = NULL;
-    while (depth > 0) {
-        struct piece next;
-        if (parser->source->is_lines) {
-            next = parser_next_piece(parser);
-            if (next.kind == PIECE_END)
-                fail_unclosed(parser, piece);
-        } else if (!skip_piece(parser->source, &next)) {
-            fail_unclosed(parser, piece);
-        }
-        if (span_equal_text(next.tag, "raw"))
-            read_verbatim(parser, piece, "endraw");
-        else if (span_equal_text(next.tag, "comment"))
-            depth++;
-        else if (span_equal_text(next.tag, "endcomment"))
-            depth--;
-        if (depth == 0 && !parser->source->is_lines)
-            parser->trim_next = next.trims_after;
-    }
-}
-
 static const struct {
     const char *name;
-    read_tag *read;
+    parser_tag *read;
 } tags[] = {
-    {"#", read_inline_comment},
+    {"#", parser_read_inline_comment},
     {"abort", read_abort},
     {"assign", read_assign},
     {"break", read_interrupt},
     {"capture", read_capture},
     {"case", read_case},
-    {"comment", read_comment},
+    {"comment", parser_read_comment},
     {"continue", read_interrupt},
     {"cycle", read_cycle},
     {"decrement", read_counter},
-    {"doc", read_doc},
+    {"doc", parser_read_doc},
     {"echo", read_echo},
     {"for", read_for},
     {"if", read_if},
     {"ifchanged", read_ifchanged},
     {"include", read_partial},
     {"increment", read_counter},
-    {"raw", read_raw},
+    {"raw", parser_read_raw},
     {"render", read_partial},
     {"tablerow", read_tablerow},
     {"unless", read_if},

@@ -90,6 +90,14 @@ struct chain parser_read_chain(struct parser *parser, struct span markup);
 const struct condition *parser_read_conditions(struct parser *parser, struct span markup, size_t *count);
 bool expr_is_string(const struct expr *expr);
 
+typedef void parser_tag(struct parser *parser, struct piece piece, struct body_builder *builder);
+
+/* parse_verbatim.c */
+parser_tag parser_read_inline_comment;
+parser_tag parser_read_raw;
+parser_tag parser_read_doc;
+parser_tag parser_read_comment;
+
 /* parse_tags.c: parses the tag into the body and returns true; false for a tag it does not know. */
 bool parser_read_tag(struct parser *parser, struct piece piece, struct body_builder *builder);
 

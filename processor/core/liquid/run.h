@@ -138,6 +138,9 @@ struct value *variables_find(struct run *run, const struct variables *variables,
 void variables_set(struct run *run, struct variables *variables, struct name name, struct value value);
 size_t scope_push(struct run *run, struct name name, struct value value);
 struct value run_find_variable(struct run *run, struct name name);
+/* `self.name`: a variable of the frame that `self` was taken in. A frame outlives the values that name it:
+ * they are only handed down, to snippets that it renders. */
+bool run_self_get(struct run *run, struct value self, struct span name, struct value *value);
 struct value run_evaluate(struct run *run, const struct expr *expr);
 struct value run_chain(struct run *run, const struct chain *chain);
 /* What `map.key` gives, or NULL: maps from outside are searched one by one, and charged so. */

@@ -14,7 +14,7 @@ enum liquid_kind {
     LIQUID_BIG,                      /* __int128: an integer that int64 cannot hold */
     LIQUID_LOOP,                     /* struct loop_state, the variable `forloop` */
     LIQUID_TABLE_LOOP,               /* struct loop_state, the variable `tablerowloop` */
-    LIQUID_SELF,                     /* the variable `self`: all variables by name */
+    LIQUID_SELF,                     /* struct frame, the variable `self`: the frame's variables by name */
 };
 
 /* `flags` of a VALUE_STRING that HTML may take as it is. */

@@ -100,9 +100,8 @@ const struct value *run_member(struct run *run, struct value map, struct span ke
 }
 
 /* Loop variables and assigned ones count when they exist, others when they are not nil. */
-static bool find_defined(struct run *run, struct name name, struct value *value)
+static bool find_defined(struct run *run, const struct frame *frame, struct name name, struct value *value)
 {
-    struct frame *frame = run->frame;
     run_charge(run, frame->scope_count / 32);
     for (size_t i = frame->scope_count; i > 0; i--)
         if (name_equal(frame->scopes[i - 1].name, name)) {
@@ -123,10 +122,18 @@ static bool find_defined(struct run *run, struct name name, struct value *value)
 struct value run_find_variable(struct run *run, struct name name)
 {
     struct value value = value_null();
-    bool found = find_defined(run, name, &value);
+    bool found = find_defined(run, run->frame, name, &value);
     if ((!found || value.kind == VALUE_NULL) && span_equal_text(name.text, "self"))
-        return (struct value){.kind = LIQUID_SELF};
+        return (struct value){.kind = LIQUID_SELF, .bytes = (const char *)run->frame};
     return run_import(run, value);
+}
+
+bool run_self_get(struct run *run, struct value self, struct span name, struct value *value)
+{
+    *value = value_null();
+    bool found = find_defined(run, (const struct frame *)self.bytes, name_make(name), value);
+    *value = run_import(run, *value);
+    return found;
 }
 
 static struct value pair(struct run *run, struct value key, struct value value)
@@ -215,9 +222,7 @@ static bool take_step(struct run *run, struct value *object, const struct lookup
             *object = loop_state_get(run, *object, name, &found);
             return found;
         } else if (object->kind == LIQUID_SELF) {
-            found = find_defined(run, name_make(name), object);
-            *object = run_import(run, *object);
-            return found;
+            return run_self_get(run, *object, name, object);
         }
     }
     return step->key == NULL && run_command(run, *object, step->name, object);
