@@ -1,0 +1,648 @@
+"""What campaigns mean, once more: an independent model that keeps everything and forgets nothing.
+
+Knows no file of the program. Takes campaigns and a policy as plain dictionaries whose expressions are trees
+(see expressions.py), lines as `declic simulate` reads them, and yields the decision records without
+their send ids. Written to be read beside the manual, not to be fast.
+"""
+
+import datetime
+import uuid
+from zoneinfo import ZoneInfo
+
+from expressions import Err, holds, printed, value_of
+
+UTC = datetime.timezone.utc
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
+NAMESPACE = uuid.UUID("6f1c7b52-5d0e-5c7e-9a53-0f6a4d3c2b11")
+HOUR, DAY = 3_600_000, 86_400_000
+WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def iso(ms):
+    return (EPOCH + datetime.timedelta(milliseconds=ms)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def from_iso(text):
+    return round((datetime.datetime.fromisoformat(text) - EPOCH) / datetime.timedelta(milliseconds=1))
+
+
+def uuid5(*parts):
+    return uuid.uuid5(NAMESPACE, "\x1f".join(parts))
+
+
+def bucket(purpose, campaign, user):
+    return int.from_bytes(uuid5(purpose, campaign, user).bytes[:4], "big") % 10_000
+
+
+# --- local time ------------------------------------------------------------------------------------------
+
+
+def zone(name):
+    try:
+        return ZoneInfo(name) if isinstance(name, str) and name else None
+    except Exception:
+        return None
+
+
+def local(instant, tz):
+    return (EPOCH + datetime.timedelta(milliseconds=instant)).astimezone(tz)
+
+
+def instant_of(date, minute, tz, extra_ms=0):
+    """The instant of a wall time: the first of two, the first after a gap."""
+    naive = datetime.datetime(date.year, date.month, date.day) + datetime.timedelta(minutes=minute, milliseconds=extra_ms)
+    first = naive.replace(tzinfo=tz, fold=0)
+    ms = round((first.astimezone(UTC) - EPOCH) / datetime.timedelta(milliseconds=1))
+    if local(ms, tz).replace(tzinfo=None) == naive:
+        return ms
+    # In a gap: look for the instant at which the clock jumps over this wall time.
+    low, high = ms - 12 * HOUR, ms + 12 * HOUR
+    while high - low > 1:
+        middle = (low + high) // 2
+        if local(middle, tz).replace(tzinfo=None) < naive:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+class Model:
+    def __init__(self, campaigns, policy, until=None):
+        self.campaigns = sorted(campaigns, key=lambda campaign: campaign["campaign"].encode())
+        self.policy = policy
+        self.until = until
+        self.records = []
+        self.users = {}
+        self.clock = None
+        self.pending = []  # (user, journey, step state)
+        self.wakes = []  # (instant, user, campaign, alternative)
+        self.running_out = False
+        self.things = {}
+
+    # --- small things
+
+    def user(self, name):
+        return self.users.setdefault(name, {
+            "name": name, "profile": {}, "journeys": [], "events": [], "cancels": [], "entries": {}, "ids": {},
+            "times": {}, "follows": {}, "sent": [], "entered_ids": set()})
+
+    def record(self, user, campaign, key, outcome, **more):
+        self.records.append({"at": iso(self.clock), "user": user["name"], "campaign": campaign["campaign"], "version": 1,
+                             "key": key, "outcome": outcome, **more})
+
+    def user_zone(self, user):
+        return zone(user["profile"].get("time_zone")) or self.policy_zone()
+
+    def policy_zone(self):
+        return zone(self.policy.get("time_zone")) or ZoneInfo("UTC")
+
+    def spec_zone(self, spec, env):
+        if spec is None:
+            return self.policy_zone()
+        if isinstance(spec, str):
+            return zone(spec) or self.policy_zone()
+        try:
+            return zone(value_of(spec, env)) or self.policy_zone()
+        except Err:
+            return self.policy_zone()
+
+    def env(self, user, now, **variables):
+        return {"profile": user["profile"], "user": {"id": user["name"]}, "now": now, "history": user["events"], **variables}
+
+    def event_env(self, user, event, **more):
+        return self.env(user, event["time"], event=event["attributes"], **more)
+
+    # --- dates and dues
+
+    def date_of(self, value, tz):
+        """(instant, local date) or None."""
+        if isinstance(value, bool) or value is None:
+            return None
+        if isinstance(value, (int, float)):
+            ms = int(value // 1)
+        elif isinstance(value, str):
+            try:
+                if len(value) == 10:
+                    ms = instant_of(datetime.date.fromisoformat(value), 0, tz)
+                else:
+                    parsed = datetime.datetime.fromisoformat(value)
+                    if parsed.tzinfo is None:
+                        return None
+                    ms = int((parsed - EPOCH) // datetime.timedelta(milliseconds=1))
+            except ValueError:
+                return None
+        else:
+            return None
+        if not -62167219200000 <= ms <= 253402300799999:
+            return None
+        return ms, local(ms, tz).date()
+
+    def due(self, step, trigger, env):
+        send = step.get("send") or {}
+        tz = self.spec_zone(send.get("time_zone"), env)
+        base, day = trigger["time"], trigger.get("day")
+        if "date" in send:
+            try:
+                found = self.date_of(value_of(send["date"], env), tz)
+            except Err:
+                found = None
+            if found is None:
+                return None
+            base, day = found
+        elif day is None:
+            day = local(base, tz).date()
+        on = [WEEKDAYS.index(name) for name in send.get("on", [])]
+        if "days" in send:
+            date = day + datetime.timedelta(days=send["days"])
+            minute = int(send["at"][:2]) * 60 + int(send["at"][3:])
+            if send["days"] == 0 and "date" not in send and instant_of(date, minute, tz) < trigger["time"]:
+                date += datetime.timedelta(days=1)
+            while on and date.weekday() not in on:
+                date += datetime.timedelta(days=1)
+            return instant_of(date, minute, tz)
+        due = base + send.get("after_ms", 0) - send.get("before_ms", 0)
+        wall = local(due, tz)
+        date = wall.date()
+        if not on or date.weekday() in on:
+            return due
+        while date.weekday() not in on:
+            date += datetime.timedelta(days=1)
+        of_day = ((wall.hour * 60 + wall.minute) * 60 + wall.second) * 1000 + wall.microsecond // 1000
+        return instant_of(date, 0, tz, of_day)
+
+    # --- entering
+
+    def ignored(self, user, campaign, key, trigger, reason):
+        self.record(user, campaign, key, "ignored", reason=reason, trigger_id=trigger["id"])
+
+    def step_record(self, user, journey, state, outcome, **more):
+        step = state["step"]
+        self.record(user, journey["campaign"], journey["key"], outcome, step=step["id"], channel=step["channel"],
+                    trigger_id=journey["trigger"]["id"], **more)
+
+    def open_of(self, user, campaign):
+        return [journey for journey in user["journeys"]
+                if journey["campaign"] is campaign and any(state["pending"] for state in journey["steps"])]
+
+    def enter(self, user, campaign, key, trigger, env, duplicate=False, changed=False):
+        entry = campaign.get("entry", {})
+        when = entry.get("when_pending", "restart")
+        time = trigger["time"]
+
+        def check():
+            if duplicate:
+                return "duplicate"
+            if "starts" in campaign and time < from_iso(campaign["starts"]):
+                return "not_started"
+            if "ends" in campaign and time >= from_iso(campaign["ends"]):
+                return "ended"
+            if "audience" in campaign and not holds(campaign["audience"], env):
+                return "audience"
+            for cancel in user["cancels"]:
+                if cancel["campaign"] is campaign and self.clock - cancel["arrived"] < HOUR and not cancel["fresh"] and \
+                        self.cancel_hits(user, cancel, trigger):
+                    return "cancelled"
+            return None
+
+        reason = check()
+        if reason:
+            return self.ignored(user, campaign, key, trigger, reason)
+        same = [journey for journey in self.open_of(user, campaign) if journey["key"] == key]
+        current = same[-1] if same and when != "parallel" else None
+        entries = user["entries"].setdefault(campaign["campaign"], [])
+        if current:
+            older = time < current["trigger"]["time"] and not changed
+            if when == "keep":
+                reason = "pending"
+            elif when == "update":
+                reason = "superseded" if older else "pending"
+                if not older:
+                    current["trigger"]["attributes"] = trigger["attributes"]
+                    current["trigger"]["follow"] = trigger.get("follow")
+            elif older:
+                reason = "superseded"
+            elif current["sent"] and (when == "restart" or changed and current["trigger"]["id"] == trigger["id"]):
+                reason = "in_progress"
+        else:
+            of_key = [one for one in entries if one["key"] == key]
+            if "cooldown_ms" in entry and of_key and time - of_key[-1]["time"] < entry["cooldown_ms"]:
+                reason = "cooldown"
+            elif "at_most" in entry and sum(time - entry["at_most"]["within_ms"] < one["time"] <= time for one in entries) \
+                    >= entry["at_most"]["count"]:
+                reason = "entry_limit"
+        if reason:
+            return self.ignored(user, campaign, key, trigger, reason)
+        dues = [self.due(step, trigger, env) for step in campaign["steps"]]
+        if all(due is None for due in dues):
+            return self.ignored(user, campaign, key, trigger, "no_date")
+        if current:
+            journey = current
+            for state in journey["steps"]:
+                if state["pending"]:
+                    state["pending"] = False
+                    self.step_record(user, journey, state, "restarted", reason=trigger["id"], due=iso(state["due"]))
+            journey["trigger"], journey["sent"] = trigger, False
+            journey["note"]["time"] = time
+        else:
+            journey = {"campaign": campaign, "key": key, "trigger": trigger, "sent": False, "note": {"key": key, "time": time}}
+            entries.append(journey["note"])
+            user["journeys"].append(journey)
+        journey["steps"] = [{"step": step, "due": due, "pending": due is not None} for step, due in zip(campaign["steps"], dues)]
+        for state in journey["steps"]:
+            if state["due"] is None:
+                self.step_record(user, journey, state, "skipped", reason="no_date")
+            else:
+                self.step_record(user, journey, state, "scheduled", due=iso(state["due"]))
+                self.pending.append((user, journey, state))
+        if "alternative" in trigger:
+            user["entered_ids"].add((campaign["campaign"], key, trigger["id"]))
+
+    # --- cancelling
+
+    def cancel_hits(self, user, cancel, trigger):
+        rule = cancel["rule"]
+        when = trigger["calendar"] if "alternative" in trigger else trigger["time"]
+        if when > cancel["time"]:
+            return False
+        env = {"profile": cancel["profile"], "user": {"id": user["name"]}, "now": cancel["time"], "history": user["events"],
+               "event": cancel["event"], "trigger": trigger["attributes"]}
+        if "where" in rule and not holds(rule["where"], env):
+            return False
+        for left, right in rule.get("match", []):
+            try:
+                if not holds(("cmp", "==", ("lit", value_of(left, env)), right), env):
+                    return False
+            except Err:
+                return False
+        return True
+
+    def cancel(self, user, campaign, event):
+        for rule in campaign.get("cancel", []):
+            if rule["event"] != event["name"]:
+                continue
+            cancel = {"rule": rule, "campaign": campaign, "time": event["time"], "arrived": self.clock, "fresh": True,
+                      "event": event["attributes"], "profile": dict(user["profile"])}
+            user["cancels"].append(cancel)
+            for journey in self.open_of(user, campaign):
+                if self.cancel_hits(user, cancel, journey["trigger"]):
+                    for state in journey["steps"]:
+                        if state["pending"]:
+                            state["pending"] = False
+                            self.step_record(user, journey, state, "cancelled", reason=event["id"], due=iso(state["due"]))
+        self.years_over(user, campaign)
+
+    # --- events
+
+    def alternatives(self, campaign):
+        return campaign["trigger"] if isinstance(campaign["trigger"], list) else [campaign["trigger"]]
+
+    def trigger(self, user, campaign, event, duplicate):
+        env = self.event_env(user, event)
+        chosen = None
+        for index, one in enumerate(self.alternatives(campaign)):
+            if one.get("event") != event["name"] or "thing" in one or ("where" in one and not holds(one["where"], env)):
+                continue
+            if "times" in one:
+                if duplicate:
+                    continue
+                times = one["times"]
+                same = printed(times["same"], env) if "same" in times else ""
+                events = user["times"].setdefault((campaign["campaign"], index, same), [])
+                events.append(event["time"])
+                counted = [t for t in events if event["time"] - times["within_ms"] < t <= event["time"]]
+                if len(counted) < times["at_least"]:
+                    continue
+                for t in counted:
+                    events.remove(t)
+            chosen = chosen or one
+        if not chosen:
+            return
+        key = printed(campaign["entry"]["key"], env) if "key" in campaign.get("entry", {}) else ""
+        trigger = {"id": event["id"], "name": event["name"], "time": event["time"], "attributes": event["attributes"],
+                   "calendar": self.clock}
+        self.enter(user, campaign, key, trigger, env, duplicate)
+
+    def follow(self, user, event):
+        for name, rule in self.policy.get("follows", {}).items():
+            for side in ("off", "on"):
+                at = rule.get(side)
+                env = self.event_env(user, event)
+                if not at or at["event"] != event["name"] or ("where" in at and not holds(at["where"], env)):
+                    continue
+                try:
+                    thing = printed(at["thing"], env, strict=True)
+                except Err:
+                    continue
+                user["follows"].pop((name, thing), None)
+                if side == "on":
+                    expires = event["time"] + rule["expires_ms"] if "expires_ms" in rule else 1 << 62
+                    user["follows"][(name, thing)] = {"attributes": event["attributes"], "expires": expires}
+
+    def take_event(self, event):
+        if "user" not in event:
+            return self.take_thing(event)
+        user = self.user(event["user"])
+        counted = user["ids"].get(event["id"])
+        duplicate = counted is not None and self.clock - counted < HOUR
+        if not duplicate:
+            user["ids"][event["id"]] = self.clock
+            user["events"].append(event)
+            self.follow(user, event)
+        for campaign in self.campaigns:
+            if not duplicate:
+                self.cancel(user, campaign, event)
+            self.trigger(user, campaign, event, duplicate)
+        for cancel in user["cancels"]:
+            cancel["fresh"] = False
+
+    def take_thing(self, event):
+        counted = self.things.get(event["id"])
+        duplicate = counted is not None and self.clock - counted < HOUR
+        if not duplicate:
+            self.things[event["id"]] = self.clock
+        for campaign in self.campaigns:
+            for name in sorted(self.users, key=lambda name: name.encode()):
+                self.thing_for(self.users[name], campaign, event, duplicate)
+
+    def thing_for(self, user, campaign, event, duplicate):
+        for one in self.alternatives(campaign):
+            if one.get("event") != event["name"] or "thing" not in one:
+                continue
+            env = self.event_env(user, event)
+            try:
+                thing = printed(one["thing"], env, strict=True)
+            except Err:
+                continue
+            follow = user["follows"].get((one["followers"], thing))
+            if follow is None or follow["expires"] <= self.clock:
+                continue
+            env = self.event_env(user, event, follow=follow["attributes"])
+            if "where" in one and not holds(one["where"], env):
+                continue
+            key = printed(campaign["entry"]["key"], env) if "key" in campaign.get("entry", {}) else thing
+            trigger = {"id": event["id"], "name": event["name"], "time": event["time"], "attributes": event["attributes"],
+                       "calendar": self.clock, "follow": follow["attributes"]}
+            return self.enter(user, campaign, key, trigger, env, duplicate)
+
+    # --- profiles and date triggers
+
+    def take_profile(self, line):
+        user = self.user(line["user"])
+        if line["attributes"] is None:
+            user["profile"] = {}
+        else:
+            merged = {**user["profile"], **line["attributes"]}
+            user["profile"] = {name: value for name, value in merged.items() if value is not None}
+        for campaign in self.campaigns:
+            for index, one in enumerate(self.alternatives(campaign)):
+                if "yearly" in one or "date" in one:
+                    self.look_at_date(user, campaign, index, one)
+
+    @staticmethod
+    def yearly(year, date):
+        if date.month == 2 and date.day == 29:
+            try:
+                return datetime.date(year, 2, 29)
+            except ValueError:
+                return datetime.date(year, 2, 28)
+        return date.replace(year=year)
+
+    def look_at_date(self, user, campaign, index, one):
+        tz = self.user_zone(user)
+        env = self.env(user, self.clock, event={}, trigger={})
+        mine = [journey for journey in self.open_of(user, campaign) if journey["trigger"].get("alternative") == index]
+        try:
+            found = self.date_of(value_of(one.get("yearly") or one.get("date"), env), tz)
+        except Err:
+            found = None
+        waiting = [wake for wake in self.wakes if wake[1] is user and wake[2] is campaign and wake[3] == index]
+
+        def gone():
+            for journey in mine:
+                for state in journey["steps"]:
+                    if state["pending"]:
+                        state["pending"] = False
+                        self.step_record(user, journey, state, "cancelled", reason="no_date", due=iso(state["due"]))
+            self.wakes = [wake for wake in self.wakes if wake not in waiting]
+
+        if found is None:
+            return gone()
+        date, today = found[1], local(self.clock, tz).date()
+        current = mine[-1] if mine else None
+        if current:
+            day = current["trigger"]["day"]
+            if (self.yearly(day.year, date) if "yearly" in one else date) == day:
+                return None
+        elif waiting:
+            return None
+
+        def taken(trigger_id):
+            return (campaign["campaign"], "", trigger_id) in user["entered_ids"] and \
+                not (current and current["trigger"]["id"] == trigger_id)
+
+        if "yearly" in one:
+            year = today.year if self.yearly(today.year, date) >= today else today.year + 1
+            while taken(f"yearly:{year:04d}"):
+                year += 1
+            day, trigger_id = self.yearly(year, date), f"yearly:{year:04d}"
+        else:
+            day, trigger_id = date, f"date:{date.isoformat()}"
+            if day < today or taken(trigger_id):
+                return gone() if current else None
+        trigger = {"id": trigger_id, "name": "", "time": instant_of(day, 0, tz), "day": day, "alternative": index,
+                   "attributes": {}, "calendar": self.clock, "yearly": "yearly" in one}
+        return self.enter(user, campaign, "", trigger, env, changed=current is not None)
+
+    def years_over(self, user, campaign):
+        """The next year's, when this one's journey has nothing pending and its day has come."""
+        for journey in list(user["journeys"]):
+            trigger = journey["trigger"]
+            if journey["campaign"] is not campaign or not trigger.get("yearly") or any(s["pending"] for s in journey["steps"]):
+                continue
+            user["journeys"].remove(journey)
+            try:
+                one = self.alternatives(campaign)[trigger["alternative"]]
+                gone = self.date_of(value_of(one["yearly"], self.env(user, self.clock, event={}, trigger={})), self.user_zone(user)) is None
+            except Err:
+                gone = True
+            if gone or self.running_out:
+                continue
+            if self.clock >= trigger["time"]:
+                self.look_at_date(user, campaign, trigger["alternative"], one)
+            elif not any(wake[1] is user and wake[2] is campaign and wake[3] == trigger["alternative"] for wake in self.wakes):
+                self.wakes.append((trigger["time"], user, campaign, trigger["alternative"]))
+
+    # --- deciding
+
+    def quiet(self, rule, env, now):
+        tz = self.spec_zone(rule.get("time_zone"), env)
+
+        def is_quiet(instant):
+            wall = local(instant, tz)
+            minute = wall.hour * 60 + wall.minute
+            if WEEKDAYS[wall.weekday()] in rule.get("days", []):
+                return True
+            if "from" not in rule:
+                return False
+            start, end = (int(rule[name][:2]) * 60 + int(rule[name][3:]) for name in ("from", "to"))
+            return start <= minute < end if start <= end else minute >= start or minute < end
+
+        if not is_quiet(now):
+            return None
+        end = now - now % 60_000 + 60_000
+        while is_quiet(end):
+            end += 60_000
+        return end
+
+    def cap(self, user, step, campaign, now):
+        labels = self.effective("labels", step, campaign) or []
+
+        def concerns(cap, channel, of):
+            return ("channels" not in cap or channel in cap["channels"]) and \
+                ("labels" not in cap or any(label in cap["labels"] for label in of))
+
+        for cap in self.policy.get("caps", []):
+            if not concerns(cap, step["channel"], labels):
+                continue
+            sent = sorted(one["time"] for one in user["sent"] if concerns(cap, one["channel"], one["labels"]))
+            if "within_ms" in cap:
+                inside = [time for time in sent if now - cap["within_ms"] < time <= now]
+                free = inside[len(inside) - cap["at_most"]] + cap["within_ms"] if len(inside) >= cap["at_most"] else None
+            else:
+                tz = self.user_zone(user)
+                day = local(now, tz).date()
+                if cap["per"] == "week":
+                    day -= datetime.timedelta(days=day.weekday())
+                    after = day + datetime.timedelta(days=7)
+                elif cap["per"] == "month":
+                    day = day.replace(day=1)
+                    after = (day + datetime.timedelta(days=32)).replace(day=1)
+                else:
+                    after = day + datetime.timedelta(days=1)
+                inside = [time for time in sent if instant_of(day, 0, tz) <= time <= now]
+                free = instant_of(after, 0, tz)
+            if len(inside) >= cap["at_most"]:
+                return cap.get("then", "skip"), free
+        return None
+
+    def effective(self, what, step, campaign):
+        return step.get(what, campaign.get(what, self.policy.get(what)))
+
+    def decide(self, user, journey, state):
+        campaign, step, trigger, now = journey["campaign"], state["step"], journey["trigger"], self.clock
+        env = self.env(user, now, event=trigger["attributes"], trigger=trigger["attributes"])
+        if trigger.get("follow") is not None:
+            env["follow"] = trigger["follow"]
+        transactional = campaign["type"] == "transactional"
+        late = step.get("late", campaign.get("late", {"then": "send"} if transactional else self.policy.get("late", {})))
+
+        def verdict():
+            if late.get("then", "skip") == "skip" and now > state["due"] + late.get("tolerance_ms", HOUR):
+                return "skipped", "late", None
+            if "if" in step and not holds(step["if"], env):
+                return "skipped", "condition", None
+            if campaign.get("recheck", True) and "audience" in campaign and not holds(campaign["audience"], env):
+                return "skipped", "audience", None
+            consent = self.policy.get("consent", {}).get(step["channel"])
+            if consent is not None and not holds(consent, env):
+                return "skipped", "no_consent", None
+            address = self.policy.get("addresses", {}).get(step["channel"])
+            if address is not None and printed(address, env) == "":
+                return "skipped", "no_address", None
+            if not transactional:
+                rule = self.effective("quiet", step, campaign)
+                end = self.quiet(rule, env, now) if rule else None
+                if end is not None:
+                    return ("skipped", "quiet", None) if rule.get("then", "postpone") == "skip" else ("postponed", "quiet", end)
+                cap = self.cap(user, step, campaign, now)
+                if cap is not None:
+                    return ("skipped", "capped", None) if cap[0] == "skip" else ("postponed", "capped", cap[1])
+                if bucket("holdout", campaign["campaign"], user["name"]) < campaign.get("holdout", 0) * 100:
+                    return "skipped", "holdout", None
+            return "sent", None, None
+
+        outcome, reason, due = verdict()
+        more = {"reason": reason} if reason else {}
+        if outcome == "postponed":
+            state["due"] = due
+            self.pending.append((user, journey, state))
+        else:
+            state["pending"] = False
+        if outcome == "sent":
+            more["message"] = {"title": self.message(user, journey, step)}
+            journey["sent"] = True
+            if not transactional:
+                user["sent"].append({"time": now, "channel": step["channel"], "labels": self.effective("labels", step, campaign) or []})
+        self.step_record(user, journey, state, outcome, due=iso(state["due"]), **more)
+        self.years_over(user, campaign)
+
+    def message(self, user, journey, step):
+        variants = step.get("variants")
+        chosen = step
+        if variants:
+            upto, mine = 0, bucket("variant", journey["campaign"]["campaign"], user["name"])
+            for chosen in variants:
+                upto += chosen["weight"] * 100
+                if mine < upto:
+                    break
+        title = chosen["message"]["title"]
+        locale = user["profile"].get("locale")
+        locale = locale if isinstance(locale, str) else ""
+        while locale:
+            if locale in chosen.get("locales", {}):
+                title = chosen["locales"][locale]["title"]
+                break
+            locale = locale.rpartition("-")[0]
+        return title
+
+    # --- the clock
+
+    def run_to(self, limit, inclusive):
+        while True:
+            self.pending = [one for one in self.pending if one[2]["pending"] and one[2] in one[1]["steps"]]
+
+            def order(one):
+                user, journey, state = one
+                campaign = journey["campaign"]
+                send = uuid5(campaign["campaign"], user["name"], journey["key"], journey["trigger"]["id"], state["step"]["id"])
+                return state["due"], 1, -campaign.get("priority", 50), send.bytes
+
+            first = min(self.pending, key=order, default=None)
+            wake = min(self.wakes, key=lambda one: one[0], default=None)
+            if wake and not self.running_out and (first is None or wake[0] <= first[2]["due"]):
+                if not (wake[0] < limit or inclusive and wake[0] == limit):
+                    return
+                self.clock = max(self.clock, wake[0])
+                self.wakes.remove(wake)
+                self.look_at_date(wake[1], wake[2], wake[3], self.alternatives(wake[2])[wake[3]])
+                continue
+            if first is None or not (first[2]["due"] < limit or inclusive and first[2]["due"] == limit):
+                return
+            self.clock = max(self.clock, first[2]["due"])
+            self.pending.remove(first)
+            self.decide(*first)
+
+    def run(self, lines):
+        for number, line in enumerate(lines):
+            arrives = line.get("arrives", line["time"])
+            arrives = arrives if self.clock is None else max(self.clock, arrives)
+            if self.until is not None and arrives > self.until:
+                continue
+            if self.clock is None:
+                self.clock = arrives
+            self.run_to(arrives, False)
+            self.clock = arrives
+            if line.get("kind") == "profile":
+                self.take_profile(line)
+                continue
+            if line["time"] < arrives - 7 * DAY or line["time"] > arrives + 300_000:
+                continue
+            event = {"id": f"simulate/0/{number}", "attributes": {}, **line}
+            if "user" not in event and not any(one.get("event") == event["name"] and "thing" in one
+                                               for campaign in self.campaigns for one in self.alternatives(campaign)):
+                continue
+            self.take_event(event)
+        self.running_out = self.until is None
+        if self.clock is not None:
+            self.run_to(self.until if self.until is not None else 1 << 62, True)
+        return self.records
