@@ -84,6 +84,8 @@ static inline uint8_t cursor_byte(struct cursor *cursor)
 /* Only the shortest form is accepted, so that equal numbers are equal bytes. */
 static inline uint64_t cursor_varint(struct cursor *cursor)
 {
+    if (cursor->at < cursor->end && (uint8_t)*cursor->at < 0x80)
+        return (uint8_t)*cursor->at++;
     uint64_t number = 0;
     for (unsigned shift = 0; shift < 64 && cursor->at < cursor->end; shift += 7) {
         uint8_t byte = (uint8_t)*cursor->at++;

@@ -57,13 +57,23 @@ static enum err compile_pointer(struct mapping_field *field, const char *name, s
     return ERR_OK;
 }
 
-/* What tells most names apart at one glance: size and first byte. */
-static inline uint64_t name_tag(struct span name)
+/* Tells most names apart at one glance. */
+static inline unsigned name_mark(struct span name)
 {
-    return (uint64_t)name.size << 8 | (name.size == 0 ? 0 : (unsigned char)name.data[0]);
+    return (unsigned)(8 * name.size + (name.size == 0 ? 0 : (unsigned char)name.data[0])) % 64;
 }
 
-#define NO_NAME UINT64_MAX
+/* Enters the field among the marks; two fields with one mark are looked for the long way. */
+static void mark_field(struct mapping *mapping, int number)
+{
+    const struct mapping_field *field = &mapping->fields[number];
+    if (field->step_count == 0)
+        return;
+    uint8_t *mark = &mapping->marks[name_mark(field->steps[0])];
+    if (field->step_count > 1 || *mark != 0)
+        mapping->flat = false;
+    *mark = (uint8_t)(number + 1);
+}
 
 static enum err compile_field(const struct mapping_place *place, const char *name,
                               const char *default_place, struct arena *arena, struct mapping_field *field,
@@ -120,8 +130,7 @@ enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena, s
             error = check_constant(field, (enum mapping_field_name)i, diag);
         if (error != ERR_OK)
             return error;
-        mapping->tags[i] = field->step_count == 1 ? name_tag(field->steps[0]) : NO_NAME;
-        mapping->flat = mapping->flat && field->step_count <= 1;
+        mark_field(mapping, i);
     }
     return ERR_OK;
 }
@@ -162,10 +171,10 @@ static void find_in_members(const struct mapping *mapping, const struct value *r
 {
     for (uint32_t i = 0; i < record->size; i++) {
         const struct value_member *member = &record->members[i];
-        uint64_t tag = name_tag(value_span(member->key));
-        for (int j = 0; j < MAPPING_FIELD_COUNT; j++)
-            if (mapping->tags[j] == tag && span_equal(mapping->fields[j].steps[0], value_span(member->key)))
-                found[j] = &member->value;
+        struct span name = value_span(member->key);
+        unsigned mark = mapping->marks[name_mark(name)];
+        if (mark != 0 && span_equal(mapping->fields[mark - 1].steps[0], name))
+            found[mark - 1] = &member->value;
     }
 }
 

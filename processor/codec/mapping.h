@@ -44,8 +44,10 @@ enum mapping_field_name {
 
 struct mapping {
     enum mapping_format format;
-    bool flat; /* no pointer has more than one step: then `tags` says which member may be which field */
-    uint64_t tags[MAPPING_FIELD_COUNT];
+    /* Where no pointer has more than one step: which field a member may be (1 + its number, 0: none), by
+     * a mark of the member's name. */
+    bool flat;
+    uint8_t marks[64];
     struct mapping_field fields[MAPPING_FIELD_COUNT];
 };
 

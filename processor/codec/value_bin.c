@@ -22,6 +22,11 @@ enum tag {
 
 static_assert(sizeof(double) == 8 && sizeof(uint64_t) == 8, "doubles are written as 8 bytes");
 
+static uint64_t little_endian(uint64_t bits)
+{
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(bits) : bits;
+}
+
 /* ---- writing ---- */
 
 static void append_tag(struct buf *buf, enum tag tag)
@@ -34,12 +39,12 @@ static void append_double(struct buf *buf, double real)
     uint64_t bits;
     memcpy(&bits, &real, sizeof bits);
     char bytes[9] = {TAG_DOUBLE};
-    for (int i = 0; i < 8; i++)
-        bytes[1 + i] = (char)(bits >> 8 * i);
+    bits = little_endian(bits);
+    memcpy(bytes + 1, &bits, sizeof bits);
     buf_append(buf, span_make(bytes, sizeof bytes));
 }
 
-static void append_string(struct buf *buf, struct span string)
+static inline void append_string(struct buf *buf, struct span string)
 {
     if (string.size > SHORT_STRING_MAX) {
         append_tag(buf, TAG_STRING);
@@ -64,6 +69,25 @@ static void append_instant(struct buf *buf, enum tag tag, struct value value)
     append_tag(buf, tag);
     varint_append_signed(buf, value.integer);
     varint_append(buf, value.size);
+}
+
+static void append_value(struct buf *buf, struct value value, unsigned depth_left);
+
+static void append_map(struct buf *buf, struct value map, unsigned depth_left)
+{
+    assert(depth_left > 0);
+    append_tag(buf, TAG_MAP);
+    varint_append(buf, map.size);
+    for (const struct value_member *member = map.members; member < map.members + map.size; member++) {
+        if (member->key.kind == VALUE_STRING)
+            append_string(buf, value_span(member->key));
+        else
+            append_value(buf, member->key, depth_left - 1);
+        if (member->value.kind == VALUE_STRING)
+            append_string(buf, value_span(member->value));
+        else
+            append_value(buf, member->value, depth_left - 1);
+    }
 }
 
 static void append_value(struct buf *buf, struct value value, unsigned depth_left)
@@ -103,13 +127,7 @@ static void append_value(struct buf *buf, struct value value, unsigned depth_lef
             append_value(buf, value.items[i], depth_left - 1);
         return;
     case VALUE_MAP:
-        assert(depth_left > 0);
-        append_tag(buf, TAG_MAP);
-        varint_append(buf, value.size);
-        for (uint32_t i = 0; i < value.size; i++) {
-            append_value(buf, value.members[i].key, depth_left - 1);
-            append_value(buf, value.members[i].value, depth_left - 1);
-        }
+        append_map(buf, value, depth_left);
         return;
     case VALUE_TIMESTAMP:
         append_instant(buf, TAG_TIMESTAMP, value);
@@ -134,8 +152,9 @@ static double read_double(struct cursor *cursor)
 {
     struct span bytes = cursor_bytes(cursor, 8);
     uint64_t bits = 0;
-    for (size_t i = 0; i < bytes.size; i++)
-        bits |= (uint64_t)(unsigned char)bytes.data[i] << 8 * i;
+    if (bytes.size == sizeof bits)
+        memcpy(&bits, bytes.data, sizeof bits);
+    bits = little_endian(bits);
     double real;
     memcpy(&real, &bits, sizeof real);
     return real;
@@ -167,7 +186,17 @@ struct reader {
     unsigned depth_left;
 };
 
-static struct value read_value(struct reader *reader);
+static struct value read_tagged(struct reader *reader, uint8_t tag);
+
+/* Short strings, which most of an event is made of, are read here. */
+static inline struct value read_value(struct reader *reader)
+{
+    uint8_t tag = cursor_byte(reader->cursor);
+    reader->promised--;
+    if (tag >= TAG_SHORT_STRING && tag <= TAG_SHORT_STRING + SHORT_STRING_MAX)
+        return value_string(cursor_bytes(reader->cursor, tag - (size_t)TAG_SHORT_STRING));
+    return read_tagged(reader, tag);
+}
 
 /* The size of a container whose elements are `values_each` values. */
 static size_t read_count(struct reader *reader, size_t values_each)
@@ -209,13 +238,9 @@ static struct value read_map(struct reader *reader)
     return value_map(members, count);
 }
 
-static struct value read_value(struct reader *reader)
+static struct value read_tagged(struct reader *reader, uint8_t tag)
 {
     struct cursor *cursor = reader->cursor;
-    uint8_t tag = cursor_byte(cursor);
-    reader->promised--;
-    if (tag >= TAG_SHORT_STRING && tag <= TAG_SHORT_STRING + SHORT_STRING_MAX)
-        return value_string(cursor_bytes(cursor, tag - (size_t)TAG_SHORT_STRING));
     switch ((enum tag)tag) {
     case TAG_NULL:
         return value_null();
