@@ -20,7 +20,7 @@ static void read_times(struct campaign_reader *reader, const struct yaml_node *n
         form_duration(form, within, "within", 1, &trigger->times_within_ms);
     if (same != NULL)
         definition_expression(&reader->definition, same,
-                              &(struct expression_scope){"same", BIND_LOOKED_AT, WANTS_KEY, false},
+                              &(struct expression_scope){"same", BIND_LOOKED_AT, WANTS_ANY, false},
                               &trigger->times_same);
 }
 
@@ -46,7 +46,7 @@ static void read_thing_trigger(struct campaign_reader *reader, const struct yaml
     else
         definition_expression(
             &reader->definition, thing,
-            &(struct expression_scope){"thing", BIND(EVENT) | BIND(META) | BIND(NOW), WANTS_KEY, false},
+            &(struct expression_scope){"thing", BIND(EVENT) | BIND(META) | BIND(NOW), WANTS_ANY, false},
             &trigger->thing);
     if (followers == NULL)
         form_error(form, thing,
@@ -183,7 +183,7 @@ void read_entry(struct campaign_reader *reader, const struct yaml_node *node)
                            *cooldown = form_get(node, "cooldown"), *at_most = form_get(node, "at_most");
     if (key != NULL)
         definition_expression(&reader->definition, key,
-                              &(struct expression_scope){"key", bound_at_entry(reader), WANTS_KEY, false},
+                              &(struct expression_scope){"key", bound_at_entry(reader), WANTS_ANY, false},
                               &reader->campaign->entry.key);
     if (when_pending != NULL)
         read_when_pending(reader, when_pending);

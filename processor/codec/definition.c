@@ -166,7 +166,7 @@ static bool kind_fits(enum expression_wants wants, enum value_kind kind)
     switch (wants) {
     case WANTS_CONDITION:
         return kind == VALUE_BOOL;
-    case WANTS_KEY:
+    case WANTS_PRINTABLE:
         return kind != VALUE_NULL && kind != VALUE_LIST && kind != VALUE_MAP && kind != VALUE_TYPE;
     case WANTS_DATE:
         return kind == VALUE_STRING || kind == VALUE_INT || kind == VALUE_UINT || kind == VALUE_DOUBLE ||
@@ -181,7 +181,7 @@ static bool check_kind(struct definition *definition, const struct yaml_node *no
 {
     static const char *const wanted[] = {
         [WANTS_CONDITION] = "true or false",
-        [WANTS_KEY] = "something that prints (text, a number, a time)",
+        [WANTS_PRINTABLE] = "something that prints (text, a number, a time)",
         [WANTS_DATE] = "a date (text, milliseconds or a timestamp)",
         [WANTS_ZONE] = "the name of a time zone",
         [WANTS_ANY] = "",

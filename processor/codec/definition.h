@@ -42,7 +42,7 @@ enum {
     BIND_DECISION = BIND_LOOKED_AT | BIND(TRIGGER),
 };
 
-enum expression_wants { WANTS_CONDITION, WANTS_KEY, WANTS_DATE, WANTS_ZONE, WANTS_ANY };
+enum expression_wants { WANTS_CONDITION, WANTS_PRINTABLE, WANTS_DATE, WANTS_ZONE, WANTS_ANY };
 
 /* Where an expression stands: what its variables are, and what it must yield. */
 struct expression_scope {

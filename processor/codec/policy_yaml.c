@@ -88,7 +88,7 @@ static void read_side(struct definition *definition, const struct yaml_node *nod
         definition_event_name(definition, event, "event", &side->event);
     if (thing != NULL)
         definition_expression(definition, thing,
-                              &(struct expression_scope){"thing", BIND_LOOKED_AT, WANTS_KEY, false},
+                              &(struct expression_scope){"thing", BIND_LOOKED_AT, WANTS_ANY, false},
                               &side->thing);
     if (where != NULL)
         definition_expression(definition, where,
@@ -171,7 +171,7 @@ static void read_policy(struct definition *definition, const struct yaml_node *r
     read_defaults(definition, root, policy);
     if (addresses != NULL)
         policy->addresses =
-            read_channel_rules(definition, addresses, "addresses", WANTS_KEY, &policy->address_count);
+            read_channel_rules(definition, addresses, "addresses", WANTS_PRINTABLE, &policy->address_count);
     if (consent != NULL)
         policy->consents =
             read_channel_rules(definition, consent, "consent", WANTS_CONDITION, &policy->consent_count);
