@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "codec/campaign_yaml.h"
+#include "app/campaign_compile.h"
 #include "codec/policy_yaml.h"
 
 struct definition {
@@ -82,7 +82,7 @@ static void say_broken(const struct definitions *definitions, struct span id, ui
 
 /* Compiles and remembers; also what does not compile, so that it is tried once. Under the lock. */
 static struct definition *compile(struct definitions *definitions, struct span id, uint32_t version,
-                                  struct span text)
+                                  const struct campaign_definition *source)
 {
     struct definition *definition = checked(calloc(1, sizeof *definition));
     arena_init(&definition->arena, 16 * 1024);
@@ -91,21 +91,14 @@ static struct definition *compile(struct definitions *definitions, struct span i
     struct arena scratch;
     arena_init(&scratch, 0);
     struct diag_list diags = {.arena = &scratch};
-    enum err error;
-    if (id.size == 0) {
-        error = policy_read(text, SPAN_LITERAL("policy"), NULL, &definition->arena, &definition->policy,
-                            &diags);
-        if (error == ERR_OK)
-            definition->policy->version = version;
-        else
-            definition->policy = NULL;
-    } else {
-        error = campaign_read(text, id, NULL, &definition->arena, &definition->campaign, &diags);
-        if (error == ERR_OK)
-            definition->campaign->version = version;
-        else
-            definition->campaign = NULL;
-    }
+    /* Snippets stay where they are read, and the journal's records do not. */
+    struct campaign_definition kept = {arena_copy(&definition->arena, source->text),
+                                       arena_copy(&definition->arena, source->snippets)};
+    enum err error =
+        id.size == 0
+            ? policy_definition_compile(&kept, version, &definition->arena, &definition->policy, &diags)
+            : campaign_definition_compile(&kept, definition->id, version, &definition->arena,
+                                          &definition->campaign, &diags);
     if (error != ERR_OK)
         say_broken(definitions, id, version, &diags);
     arena_destroy(&scratch);
@@ -123,12 +116,9 @@ static struct definition *find_or_compile(struct definitions *definitions, struc
     struct definition *definition = find(definitions, id, version);
     if (definition != NULL || !definitions->has_source)
         return definition;
-    struct arena arena;
-    arena_init(&arena, 0);
-    struct span text;
-    if (definitions->source.text(definitions->source.self, id, version, &arena, &text))
-        definition = compile(definitions, id, version, text);
-    arena_destroy(&arena);
+    struct campaign_definition source;
+    if (definitions->source.find(definitions->source.self, id, version, &source))
+        definition = compile(definitions, id, version, &source);
     return definition;
 }
 
@@ -161,12 +151,12 @@ enum err definitions_policy(struct definitions *definitions, uint32_t version, c
 }
 
 enum err definitions_add(struct definitions *definitions, struct span id, uint32_t version,
-                         struct span text)
+                         const struct campaign_definition *source)
 {
     pthread_mutex_lock(&definitions->lock);
     struct definition *definition = find(definitions, id, version);
     if (definition == NULL)
-        definition = compile(definitions, id, version, text);
+        definition = compile(definitions, id, version, source);
     pthread_mutex_unlock(&definitions->lock);
     return definition->campaign == NULL && definition->policy == NULL ? ERR_INVALID : ERR_OK;
 }

@@ -8,6 +8,7 @@
 #ifndef DECLIC_APP_DEFINITIONS_H
 #define DECLIC_APP_DEFINITIONS_H
 
+#include "app/campaign_log.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "core/campaign.h"
@@ -17,8 +18,9 @@ struct definitions;
 /* Where a text that was not added is looked for. */
 struct definition_source {
     void *self;
-    /* The YAML text of a campaign's version, or (id empty) the policy's; false: not known (yet). */
-    bool (*text)(void *self, struct span id, uint32_t version, struct arena *arena, struct span *text);
+    /* The definition of a campaign's version, or (id empty) the policy's; false: not known (yet). Its spans
+     * need live only until the next call. */
+    bool (*find)(void *self, struct span id, uint32_t version, struct campaign_definition *definition);
 };
 
 /* `source` may be NULL: then only what is added is known. Out of memory ends the process. */
@@ -34,9 +36,9 @@ WARN_UNUSED enum err definitions_campaign(struct definitions *definitions, struc
 WARN_UNUSED enum err definitions_policy(struct definitions *definitions, uint32_t version,
                                         const struct policy **policy);
 
-/* Makes a text known (id empty: a policy's) and compiles it. Adding a version again has no effect.
+/* Makes a definition known (id empty: a policy's) and compiles it. Adding a version again has no effect.
  * ERR_INVALID: it does not compile (logged once). */
 WARN_UNUSED enum err definitions_add(struct definitions *definitions, struct span id, uint32_t version,
-                                     struct span text);
+                                     const struct campaign_definition *definition);
 
 #endif

@@ -138,7 +138,8 @@ static void fold_definition(struct engine *engine, struct partition *partition,
                             const struct control *control)
 {
     struct span id = control->kind == CONTROL_POLICY ? (struct span){NULL, 0} : control->id;
-    if (definitions_add(engine->definitions, id, control->version, control->definition) != ERR_OK)
+    struct campaign_definition definition = {control->definition, control->snippets};
+    if (definitions_add(engine->definitions, id, control->version, &definition) != ERR_OK)
         return; /* said there; the former version goes on */
     if (control->kind == CONTROL_POLICY) {
         if (control->version > partition->state.policy_version)

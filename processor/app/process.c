@@ -198,15 +198,10 @@ static enum err wait_for_redis(struct process *process, struct diag *diag)
 
 /* ---- the threads ---------------------------------------------------------------------------------- */
 
-static bool definition_text(void *self, struct span id, uint32_t version, struct arena *arena,
-                            struct span *text)
+static bool find_definition(void *self, struct span id, uint32_t version,
+                            struct campaign_definition *definition)
 {
-    (void)arena;
-    struct campaign_definition definition;
-    if (registry_definition_wait(self, id, version, 0, &definition) != ERR_OK)
-        return false;
-    *text = definition.text;
-    return true;
+    return registry_definition_wait(self, id, version, 0, definition) == ERR_OK;
 }
 
 static enum err open_registry(struct process *process, struct diag *diag)
@@ -218,7 +213,7 @@ static enum err open_registry(struct process *process, struct diag *diag)
     enum err error = registry_open(&options, &process->registry, diag);
     if (error != ERR_OK)
         return error;
-    struct definition_source source = {process->registry, definition_text};
+    struct definition_source source = {process->registry, find_definition};
     process->definitions = definitions_new(&source, process->log);
     return wait_for(process, "the campaigns topic", ask_registry, NULL, diag);
 }

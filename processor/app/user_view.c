@@ -1,0 +1,117 @@
+#include "app/user_view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/registry.h"
+#include "base/hash.h"
+#include "codec/user_state_bin.h"
+#include "kafka/kafka_client.h"
+#include "redis/redis_store.h"
+
+#define ANSWER_MS 10000
+
+struct user_view {
+    struct arena arena;
+    struct kafka_properties kafka;
+    struct redis_store *store;
+    struct registry *registry;
+    struct definitions *definitions;
+    struct user_state state;
+};
+
+static bool find_definition(void *self, struct span id, uint32_t version,
+                            struct campaign_definition *definition)
+{
+    return registry_definition_wait(self, id, version, ANSWER_MS, definition) == ERR_OK;
+}
+
+static enum err open_services(const struct config *config, const struct log *log, struct user_view *view,
+                              struct diag *diag)
+{
+    struct redis_store_options store = {.url = config->redis_url, .prefix = config->topics_prefix};
+    enum err error = redis_store_open(&store, &view->store, diag);
+    if (error != ERR_OK)
+        return error;
+    struct kafka_property *properties =
+        ARENA_ARRAY(&view->arena, struct kafka_property, config->kafka_count);
+    for (size_t i = 0; i < config->kafka_count; i++)
+        properties[i] = (struct kafka_property){config->kafka[i].name, config->kafka[i].value};
+    view->kafka = (struct kafka_properties){properties, config->kafka_count};
+    struct registry_options options = {.properties = &view->kafka,
+                                       .log = log,
+                                       .topic = config_topic(config, "campaigns", &view->arena).data};
+    error = registry_open(&options, &view->registry, diag);
+    if (error != ERR_OK)
+        return error;
+    struct definition_source source = {view->registry, find_definition};
+    view->definitions = definitions_new(&source, log);
+    error = registry_wait(view->registry, registry_ask(view->registry), ANSWER_MS);
+    if (error == ERR_OK)
+        return ERR_OK;
+    char trouble[256];
+    registry_trouble(view->registry, trouble, sizeof trouble);
+    return diag_set(diag, ERR_UNREACHABLE, 0, 0, "Kafka: %s",
+                    trouble[0] != '\0' ? trouble : err_sentence(error));
+}
+
+static enum err read_state(const struct config *config, struct span user, struct user_view *view,
+                           struct diag *diag)
+{
+    struct store_port store = redis_store_port(view->store);
+    struct store_read read = {
+        .partition = (int32_t)hash_partition(user, config->journal_partitions), .users = &user, .count = 1};
+    enum err error = store.fire_read(store.self, &read, 1, &view->arena);
+    if (error != ERR_OK)
+        return diag_set(diag, ERR_UNREACHABLE, 0, 0, "Redis: %.*s",
+                        SPAN_PRINTF(redis_store_failure(view->store)));
+    error = user_state_decode(read.states[0], user, &view->arena, &view->state);
+    if (error != ERR_OK)
+        return diag_set(diag, ERR_CORRUPT, 0, 0,
+                        "the user's state in Redis was written by another version of declic");
+    return ERR_OK;
+}
+
+enum err user_view_open(const struct config *config, struct span user, const struct log *log,
+                        struct user_view **made, struct diag *diag)
+{
+    struct user_view *view = calloc(1, sizeof *view);
+    if (view == NULL)
+        return diag_set(diag, ERR_NO_MEMORY, 0, 0, "out of memory");
+    arena_init(&view->arena, 0);
+    enum err error = open_services(config, log, view, diag);
+    if (error == ERR_OK)
+        error = read_state(config, arena_copy(&view->arena, user), view, diag);
+    if (error != ERR_OK) {
+        user_view_close(view);
+        return error;
+    }
+    *made = view;
+    return ERR_OK;
+}
+
+void user_view_close(struct user_view *view)
+{
+    if (view == NULL)
+        return;
+    definitions_free(view->definitions);
+    registry_close(view->registry);
+    if (view->store != NULL)
+        redis_store_close(view->store);
+    arena_destroy(&view->arena);
+    free(view);
+}
+
+const struct user_state *user_view_state(const struct user_view *view)
+{
+    return &view->state;
+}
+
+struct span user_view_step(struct user_view *view, struct span campaign, uint32_t version, uint32_t step)
+{
+    const struct campaign *definition;
+    if (definitions_campaign(view->definitions, campaign, version, &definition) == ERR_OK &&
+        step < definition->step_count)
+        return definition->steps[step].id;
+    return arena_printf(&view->arena, "step %u", step);
+}
