@@ -22,6 +22,8 @@ enum reason {
 
 struct span outcome_text(enum outcome outcome);
 struct span reason_text(enum reason reason);
+/* What it means, as the end of a sentence for people (reason_words.def). */
+const char *decision_words(enum outcome outcome, struct span reason);
 
 /* A rendered message: fields in file order, each a string or (webhook bodies) a copied value. */
 struct content_field {

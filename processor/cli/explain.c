@@ -1,0 +1,144 @@
+/* `declic explain`: why a message went to a user, or did not. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/user_view.h"
+#include "base/civil.h"
+#include "cli/cli.h"
+#include "codec/decision_json.h"
+#include "core/send_id.h"
+
+static struct decision_record as_record(const struct user_state *state, const struct outcome_note *note)
+{
+    struct decision_record record = {
+        .at_ms = note->at_ms,
+        .user = state->user,
+        .campaign = note->campaign,
+        .version = note->version,
+        .key = note->key,
+        .step = note->step,
+        .outcome = note->outcome,
+        .reason = note->reason,
+        .has_due = note->has_due,
+        .due_ms = note->due_ms,
+        .trigger_id = note->trigger_id,
+        .has_send_id = note->step.size != 0,
+    };
+    if (record.has_send_id)
+        send_id_make(note->campaign, state->user, note->key, note->trigger_id, note->step, record.send_id);
+    return record;
+}
+
+static void print_json(const struct user_state *state, const char *campaign)
+{
+    struct buf out = {0};
+    bool first = true;
+    buf_append_byte(&out, '[');
+    for (size_t i = 0; i < state->history.count; i++) {
+        const struct outcome_note *note = &state->history.items[i];
+        if (campaign != NULL && !span_equal_text(note->campaign, campaign))
+            continue;
+        struct decision_record record = as_record(state, note);
+        buf_append_text(&out, first ? "\n " : ",\n ");
+        decision_json_write(&out, &record);
+        first = false;
+    }
+    buf_append_text(&out, first ? "]\n" : "\n]\n");
+    fwrite(out.data, 1, out.size, stdout);
+    buf_free(&out);
+}
+
+static bool reason_is_event(const struct outcome_note *note)
+{
+    return note->outcome == OUTCOME_RESTARTED ||
+           (note->outcome == OUTCOME_CANCELLED && !span_equal_text(note->reason, "no_date"));
+}
+
+static void print_note(const struct outcome_note *note)
+{
+    char at[CIVIL_RFC3339_BYTES], due[CIVIL_RFC3339_BYTES];
+    size_t at_size = civil_format_ms(note->at_ms, at);
+    printf("  %.*s  ", (int)at_size, at);
+    if (note->step.size != 0)
+        printf("step %.*s ", SPAN_PRINTF(note->step));
+    else
+        printf("the trigger %.*s ", SPAN_PRINTF(note->trigger_id));
+    printf("%s", decision_words(note->outcome, note->reason));
+    if (reason_is_event(note))
+        printf(" %.*s", SPAN_PRINTF(note->reason));
+    if (note->has_due && (note->outcome == OUTCOME_SCHEDULED || note->outcome == OUTCOME_POSTPONED)) {
+        size_t due_size = civil_format_ms(note->due_ms, due);
+        printf(", due %.*s", (int)due_size, due);
+    }
+    if (note->key.size != 0)
+        printf(" (key %.*s)", SPAN_PRINTF(note->key));
+    putchar('\n');
+}
+
+/* Campaign by campaign, in order of their first note. */
+static void print_sentences(const struct user_state *state, const char *campaign)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < state->history.count; i++) {
+        struct span id = state->history.items[i].campaign;
+        bool before = campaign != NULL && !span_equal_text(id, campaign);
+        for (size_t k = 0; k < i && !before; k++)
+            before = span_equal(state->history.items[k].campaign, id);
+        if (before)
+            continue;
+        printf("%.*s\n", SPAN_PRINTF(id));
+        for (size_t k = i; k < state->history.count; k++)
+            if (span_equal(state->history.items[k].campaign, id))
+                print_note(&state->history.items[k]);
+        told++;
+    }
+    if (told == 0)
+        printf("nothing is remembered of %.*s%s%s: no trigger of %s has come lately\n",
+               SPAN_PRINTF(state->user), campaign == NULL ? "" : " and campaign ",
+               campaign == NULL ? "" : campaign, campaign == NULL ? "a live campaign" : "it");
+}
+
+static int explain_command(const struct cli_call *call)
+{
+    const char *user = cli_flag(call, "user");
+    if (user == NULL || user[0] == '\0')
+        return cli_usage(call, "--user is needed: whose messages?");
+    struct config *config;
+    int code = cli_config(call, &config);
+    if (code != CLI_DONE)
+        return code;
+    struct log log = {.level = LOG_ERROR, .fd = 2};
+    struct user_view *view;
+    struct diag diag = {0};
+    enum err error = user_view_open(config, span_from_text(user), &log, &view, &diag);
+    if (error != ERR_OK) {
+        fprintf(stderr, "declic explain: %s\n", diag.text);
+        return error == ERR_UNREACHABLE ? CLI_UNREACHABLE : error == ERR_INVALID ? CLI_USAGE : CLI_WRONG;
+    }
+    const struct user_state *state = user_view_state(view);
+    if (cli_flag(call, "json") != NULL)
+        print_json(state, cli_flag(call, "campaign"));
+    else
+        print_sentences(state, cli_flag(call, "campaign"));
+    user_view_close(view);
+    return CLI_DONE;
+}
+
+static const struct cli_flag flags[] = {
+    {"user", "ID", "the user"},
+    {"campaign", "ID", "only this campaign"},
+    {"json", NULL, "the decision records, as one JSON array of objects"},
+    {0},
+};
+
+const struct cli_command cli_explain = {
+    .name = "explain",
+    .arguments = "",
+    .summary = "Why a message went to a user, or did not.",
+    .help =
+        "Tells what the last triggers and sends of the user came to (20 at most), campaign by campaign.\n"
+        "The decisions topic has all of them.",
+    .flags = flags,
+    .takes_config = true,
+    .run = explain_command,
+};
