@@ -141,7 +141,8 @@ static void waiting_send(struct kafka_notes *notes)
 
 void kafka_notes_add(struct kafka_notes *notes, const struct outbox_record *record)
 {
-    TAILQ_INSERT_TAIL(&notes->waiting, note_copy(record), link);
+    struct note *note = note_copy(record); /* the macro evaluates its argument more than once */
+    TAILQ_INSERT_TAIL(&notes->waiting, note, link);
     waiting_send(notes);
 }
 
