@@ -1,0 +1,146 @@
+#include "support/kafka_site.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+// cmocka wants the headers above first
+#include <cmocka.h>
+
+bool kafka_site_open(struct kafka_site *site)
+{
+    const char *bootstrap = getenv("DECLIC_TEST_KAFKA");
+    if (bootstrap == NULL) {
+        fputs("skipped: DECLIC_TEST_KAFKA=host:port names no broker\n", stderr);
+        return false;
+    }
+    *site = (struct kafka_site){.property = {SPAN_LITERAL("bootstrap.servers"), span_from_text(bootstrap)},
+                                .log = {.level = LOG_ERROR, .fd = 2}};
+    if (getenv("DECLIC_TEST_VERBOSE") != NULL)
+        site->log.level = LOG_DEBUG;
+    site->properties = (struct kafka_properties){&site->property, 1};
+    return true;
+}
+
+void kafka_site_topics(struct kafka_site *site, int32_t partitions)
+{
+    char id[KAFKA_PROCESS_ID_BYTES];
+    struct kafka_admin *admin;
+    struct arena arena;
+    struct diag diag = {0};
+    kafka_process_id(id);
+    snprintf(site->prefix, sizeof(site->prefix), "t-%s.", id);
+    snprintf(site->journal, sizeof(site->journal), "%sjournal", site->prefix);
+    snprintf(site->outbound, sizeof(site->outbound), "%sout.push", site->prefix);
+    snprintf(site->group, sizeof(site->group), "%sengine", site->prefix);
+    site->properties.list = &site->property;
+    arena_init(&arena, 0);
+    struct kafka_topic_plan plans[] = {
+        {span_from_text(site->journal), KAFKA_TOPIC_JOURNAL, partitions},
+        {span_from_text(site->outbound), KAFKA_TOPIC_PLAIN, 1},
+    };
+    struct kafka_topic_outcome outcomes[2];
+    assert_int_equal(kafka_admin_open(&site->properties, &site->log, &admin, &diag), ERR_OK);
+    if (kafka_admin_topics_create(admin, plans, 2, 10000, &arena, outcomes, &diag) != ERR_OK)
+        fail_msg("%s", diag.text);
+    for (size_t i = 0; i < 2; i++) {
+        if (outcomes[i].result != KAFKA_TOPIC_MADE)
+            fail_msg("topic %zu: %.*s", i, SPAN_PRINTF(outcomes[i].text));
+    }
+    kafka_admin_close(admin);
+    arena_destroy(&arena);
+}
+
+struct kafka_journal *kafka_site_journal(const struct kafka_site *site)
+{
+    struct kafka_journal *journal;
+    struct diag diag = {0};
+    const struct kafka_journal_options options = {
+        .properties = &site->properties, .topic = site->journal, .group = site->group, .log = &site->log};
+    if (kafka_journal_open(&options, &journal, &diag) != ERR_OK)
+        fail_msg("%s", diag.text);
+    return journal;
+}
+
+struct kafka_outbox *kafka_site_outbox(const struct kafka_site *site, int worker, bool transactional)
+{
+    struct kafka_outbox *outbox;
+    struct diag diag = {0};
+    const struct kafka_outbox_options options = {.properties = &site->properties,
+                                                 .prefix = site->prefix,
+                                                 .process_id = "process",
+                                                 .worker = worker,
+                                                 .journal_topic = site->journal,
+                                                 .transactional = transactional,
+                                                 .log = &site->log};
+    if (kafka_outbox_open(&options, &outbox, &diag) != ERR_OK)
+        fail_msg("%s", diag.text);
+    return outbox;
+}
+
+/* ---- clients without anything of ours ---- */
+
+static rd_kafka_conf_t *plain_conf(const struct kafka_site *site)
+{
+    char bootstrap[128];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    snprintf(bootstrap, sizeof(bootstrap), "%.*s", SPAN_PRINTF(site->property.value));
+    kafka_client_set(conf, "bootstrap.servers", bootstrap);
+    return conf;
+}
+
+void kafka_site_fill(const struct kafka_site *site, int32_t partition, int count)
+{
+    rd_kafka_conf_t *conf = plain_conf(site);
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
+    for (int i = 0; i < count; i++) {
+        char value[16];
+        int size = snprintf(value, sizeof(value), "%d", i);
+        assert_int_equal(rd_kafka_producev(client, RD_KAFKA_V_TOPIC(site->journal),
+                                           RD_KAFKA_V_PARTITION(partition),
+                                           RD_KAFKA_V_VALUE(value, (size_t)size),
+                                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                         RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    assert_int_equal(rd_kafka_flush(client, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_destroy(client);
+}
+
+int kafka_site_count(const struct kafka_site *site, const char *topic, int32_t partition, bool committed)
+{
+    int count = 0;
+    bool ended = false;
+    rd_kafka_conf_t *conf = plain_conf(site);
+    kafka_client_set(conf, "isolation.level", committed ? "read_committed" : "read_uncommitted");
+    kafka_client_set(conf, "enable.partition.eof", "true");
+    kafka_client_set(conf, "group.id", "count");
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = 0;
+    rd_kafka_poll_set_consumer(client);
+    assert_int_equal(rd_kafka_assign(client, list), RD_KAFKA_RESP_ERR_NO_ERROR);
+    while (!ended) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(client, 10000);
+        assert_non_null(message);
+        ended = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        count += message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        rd_kafka_message_destroy(message);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+    return count;
+}
+
+int64_t kafka_site_committed(const struct kafka_site *site, int32_t partition)
+{
+    rd_kafka_conf_t *conf = plain_conf(site);
+    kafka_client_set(conf, "group.id", site->group);
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, site->journal, partition);
+    assert_int_equal(rd_kafka_committed(client, list, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    int64_t offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+    return offset;
+}
