@@ -165,7 +165,8 @@ static void find_tests(struct cel_compiler *compiler, struct cel_node *term)
         for (uint32_t i = 0; i < term->arg_count; i++)
             find_tests(compiler, term->args[i]);
     else if (read_test(compiler, term, &test))
-        *ARENA_PUSH(compiler->arena, &program->tests, &program->test_count, &compiler->test_capacity) = test;
+        *ARENA_PUSH(compiler->arena, &program->tests, &program->test_count, &compiler->test_capacity) =
+            test;
     else
         program->tests_are_all = false;
 }

@@ -1,32 +1,12 @@
-/* UTF-8 and the bodies of string literals. */
+/* The bodies of string literals. */
+#include "base/utf8.h"
 #include "core/cel/token.h"
-
-/* The length of the sequence at the start of `text`, which is not empty; 0 when it is not UTF-8. */
-static size_t sequence_size(struct span text)
-{
-    const unsigned char *byte = (const unsigned char *)text.data;
-    if (byte[0] < 0x80)
-        return 1;
-    if (byte[0] < 0xC2 || byte[0] > 0xF4)
-        return 0;
-    size_t size = byte[0] < 0xE0 ? 2 : byte[0] < 0xF0 ? 3 : 4;
-    if (text.size < size)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((byte[i] & 0xC0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates, beyond U+10FFFF. */
-    if ((byte[0] == 0xE0 && byte[1] < 0xA0) || (byte[0] == 0xED && byte[1] > 0x9F) ||
-        (byte[0] == 0xF0 && byte[1] < 0x90) || (byte[0] == 0xF4 && byte[1] > 0x8F))
-        return 0;
-    return size;
-}
 
 bool cel_is_utf8(struct span text, size_t *code_points)
 {
     size_t count = 0;
     for (size_t at = 0; at < text.size; count++) {
-        size_t size = sequence_size(span_slice(text, at, text.size));
+        size_t size = utf8_sequence(text.data + at, text.data + text.size);
         if (size == 0)
             return false;
         at += size;
@@ -34,30 +14,6 @@ bool cel_is_utf8(struct span text, size_t *code_points)
     if (code_points != NULL)
         *code_points = count;
     return true;
-}
-
-size_t cel_put_utf8(uint32_t code_point, char *to)
-{
-    if (code_point < 0x80) {
-        to[0] = (char)code_point;
-        return 1;
-    }
-    if (code_point < 0x800) {
-        to[0] = (char)(0xC0 | code_point >> 6);
-        to[1] = (char)(0x80 | (code_point & 0x3F));
-        return 2;
-    }
-    if (code_point < 0x10000) {
-        to[0] = (char)(0xE0 | code_point >> 12);
-        to[1] = (char)(0x80 | (code_point >> 6 & 0x3F));
-        to[2] = (char)(0x80 | (code_point & 0x3F));
-        return 3;
-    }
-    to[0] = (char)(0xF0 | code_point >> 18);
-    to[1] = (char)(0x80 | (code_point >> 12 & 0x3F));
-    to[2] = (char)(0x80 | (code_point >> 6 & 0x3F));
-    to[3] = (char)(0x80 | (code_point & 0x3F));
-    return 4;
 }
 
 static int digit_of(char c, uint32_t base)
@@ -144,7 +100,7 @@ const char *cel_decode_text(struct span body, bool raw, bool bytes, struct arena
         if (is_byte)
             text[size++] = (char)number;
         else
-            size += cel_put_utf8(number, text + size);
+            size += utf8_encode(number, text + size);
     }
     value->bytes = text;
     value->size = (uint32_t)size;

@@ -35,8 +35,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Digits at *at into *number, of which at most `most` count; how many count. A number that is far too large for a
- * duration stays far too large. */
+/* Digits at *at into *number, of which at most `most` count; how many count. A number that is far too large
+ * for a duration stays far too large. */
 static size_t read_digits(struct span text, size_t *at, size_t most, __int128 *number)
 {
     size_t count = 0;

@@ -72,7 +72,4 @@ const char *cel_decode_text(struct span body, bool raw, bool bytes, struct arena
  * many. */
 bool cel_is_utf8(struct span text, size_t *code_points);
 
-/* Appends a code point as UTF-8; returns the bytes written, at most 4. */
-size_t cel_put_utf8(uint32_t code_point, char *to);
-
 #endif
