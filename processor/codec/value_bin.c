@@ -78,7 +78,8 @@ static void append_map(struct buf *buf, struct value map, unsigned depth_left)
     assert(depth_left > 0);
     append_tag(buf, TAG_MAP);
     varint_append(buf, map.size);
-    for (const struct value_member *member = map.members; member < map.members + map.size; member++) {
+    for (uint32_t i = 0; i < map.size; i++) {
+        const struct value_member *member = &map.members[i];
         if (member->key.kind == VALUE_STRING)
             append_string(buf, value_span(member->key));
         else
