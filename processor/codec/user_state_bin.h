@@ -19,7 +19,8 @@
 
 #define USER_STATE_VERSION 1
 
-/* Appends the state; nothing at all for an empty one. The same state gives the same bytes. */
+/* Appends the state; nothing at all for an empty one. The same state gives the same bytes. Not into the
+ * buffer that the state was decoded from: it still points there. */
 void user_state_encode(const struct user_state *state, struct buf *out);
 
 /* Reads what user_state_encode wrote (no bytes: an empty state). The state points into `bytes` and

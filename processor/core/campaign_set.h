@@ -70,8 +70,8 @@ struct campaign_set {
     const struct event_interest *interests; /* a hash table; see campaign_set_interest */
     size_t interest_mask;
     struct name_set kept_follow; /* attributes of following events that some live version needs */
-    int64_t entry_keep_ms; /* how long an entry matters to some cooldown or at_most */
-    int64_t sent_keep_ms;  /* how long a sent message matters to some cap; 0: there are no caps */
+    int64_t entry_keep_ms;       /* how long an entry matters to some cooldown or at_most */
+    int64_t sent_keep_ms;        /* how long a sent message matters to some cap; 0: there are no caps */
 };
 
 /* Everything lives in `arena` or points into the campaigns and the policy, which must outlive it.

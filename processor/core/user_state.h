@@ -42,7 +42,7 @@ struct step_state {
 struct trigger_facts {
     enum trigger_kind kind;
     uint32_t alternative; /* of the version's triggers */
-    int32_t day; /* YEARLY, DATE: its local day, in days since the epoch */
+    int32_t day;          /* YEARLY, DATE: its local day, in days since the epoch */
     struct span id;
     struct span name; /* of the event; empty for YEARLY and DATE */
     int64_t time_ms;

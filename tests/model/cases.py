@@ -5,7 +5,7 @@ import pathlib
 import shutil
 
 from expressions import cel, duration
-from meaning import iso, from_iso
+from localtime import from_iso, iso
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 NAMES = ["cart", "order", "view", "login"]
