@@ -105,7 +105,8 @@ static bool read_clock(struct reader *reader, size_t hour_digits)
     return true;
 }
 
-/* year-month[-day], day/month/year and the like: the part with more than two digits is the year. */
+/* year-month-day, day/month/year and the like (the part with more than two digits is the year), and
+ * month/day. */
 static bool read_numeric_date(struct reader *reader, size_t first_digits)
 {
     if (reader->year != MISSING || reader->month != MISSING || reader->day != MISSING || first_digits > 4)
@@ -119,11 +120,10 @@ static bool read_numeric_date(struct reader *reader, size_t first_digits)
     int second = take_number(reader, second_digits);
     size_t third_digits = peek(reader, 0) == separator ? count_digits(reader, 1) : 0;
     if (third_digits == 0) {
-        if (first_digits <= 2 && separator != '/')
+        if (first_digits > 2 || separator != '/')
             return false;
-        reader->year = first_digits > 2 ? first : MISSING;
-        reader->month = first_digits > 2 ? second : first;
-        reader->day = first_digits > 2 ? MISSING : second;
+        reader->month = first;
+        reader->day = second;
         return true;
     }
     reader->at++;

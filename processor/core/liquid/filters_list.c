@@ -242,12 +242,13 @@ FILTER_FUNCTION(uniq)
     struct list list = list_from_input(run, input);
     struct value *keys = RUN_ARRAY(run, struct value, list.count);
     run_charge(run, list.count / 8);
-    for (size_t i = 0; i < list.count; i++) {
+    for (size_t i = 0; i < list.count && list.count > 1; i++) {
         if (property.kind != VALUE_NULL && !value_has_members(list.items[i]))
             return value_null();
         keys[i] = property.kind == VALUE_NULL ? list.items[i] : run_property(run, list.items[i], property);
     }
-    list.count = keep_first(run, list.items, keys, list.count);
+    if (list.count > 1) /* one alone is never asked for its property */
+        list.count = keep_first(run, list.items, keys, list.count);
     return list_to_value(list);
 }
 

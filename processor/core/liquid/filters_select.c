@@ -17,43 +17,62 @@ static _Noreturn void fail_property(struct run *run, struct value property)
              text.data);
 }
 
-struct value run_property(struct run *run, struct value item, struct value property)
+/* Ruby's string[property]: the part if it is there, or the character at an index. */
+static struct value text_property(struct run *run, struct value item, struct value property)
+{
+    struct span text = value_span(item);
+    struct span part = value_span(property);
+    run_charge_bytes(run, text.size);
+    if (property.kind == VALUE_STRING) {
+        bool is_part = part.size == 0 || memmem(text.data, text.size, part.data, part.size) != NULL;
+        return is_part ? property : value_null();
+    }
+    int64_t index = property.integer;
+    if (index < 0)
+        index += (int64_t)utf8_count(text);
+    size_t from = index < 0 ? text.size : utf8_offset(text, (size_t)index);
+    if (from == text.size)
+        return value_null();
+    return value_string(span_slice(text, from, from + utf8_size(span_slice(text, from, text.size))));
+}
+
+/* Ruby's integer[index]: a bit of it. */
+static struct value bit_property(int64_t whole, int64_t index)
+{
+    if (index < 0)
+        return value_int(0);
+    return value_int(whole >> (index > 63 ? 63 : index) & 1);
+}
+
+static struct value state_property(struct run *run, struct value item, struct value property)
 {
     bool found;
+    struct value value = value_null();
+    if (property.kind != VALUE_STRING)
+        return value;
+    if (item.kind != LIQUID_SELF)
+        return loop_state_get(run, item, value_span(property), &found);
+    found = run_self_get(run, item, value_span(property), &value);
+    return found ? value : value_null();
+}
+
+struct value run_property(struct run *run, struct value item, struct value property)
+{
     item = run_import(run, item);
-    switch (item.kind) {
-    case VALUE_MAP: {
+    if (item.kind == VALUE_MAP) {
         const struct value *member =
             property.kind == VALUE_STRING ? run_member(run, item, value_span(property)) : NULL;
         return member == NULL ? value_null() : run_import(run, *member);
     }
-    case VALUE_STRING:
-        if (property.kind == VALUE_STRING) {
-            struct span text = value_span(property);
-            run_charge_bytes(run, item.size);
-            bool is_part = text.size == 0 || memmem(item.bytes, item.size, text.data, text.size) != NULL;
-            return is_part ? property : value_null();
-        }
-        if (property.kind == VALUE_INT)
-            return filter_slice(run, item, &property, 1);
-        break;
-    case VALUE_INT:
-        if (property.kind == VALUE_INT)
-            return value_int(property.integer < 0
-                                 ? 0
-                                 : item.integer >> (property.integer > 63 ? 63 : property.integer) & 1);
-        break;
-    case LIQUID_LOOP:
-    case LIQUID_TABLE_LOOP:
-        return property.kind == VALUE_STRING ? loop_state_get(run, item, value_span(property), &found)
-                                             : value_null();
-    case LIQUID_SELF:
-        if (property.kind == VALUE_STRING && run_self_get(run, item, value_span(property), &item))
-            return item;
-        return value_null();
-    default:
-        break;
-    }
+    if (item.kind >= LIQUID_LOOP)
+        return state_property(run, item, property);
+    int64_t index;
+    if (property.kind == VALUE_DOUBLE && number_literal_to_int(property, &index))
+        property = value_int(index);
+    if (item.kind == VALUE_STRING && (property.kind == VALUE_STRING || property.kind == VALUE_INT))
+        return text_property(run, item, property);
+    if (item.kind == VALUE_INT && property.kind == VALUE_INT)
+        return bit_property(item.integer, property.integer);
     fail_property(run, property);
 }
 

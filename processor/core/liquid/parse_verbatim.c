@@ -37,6 +37,9 @@ static bool find_raw_tag(struct source *source, const char *name, struct piece *
         const char *close = memmem(word, (size_t)(source->end - word), "%}", 2);
         if (close == NULL)
             return false;
+        /* Of several that no %} ends, the last one counts. */
+        if (memmem(word, (size_t)(close - word), "{%", 2) != NULL)
+            continue;
         *tag = (struct piece){.kind = PIECE_TAG,
                               .whole = span_make(at, (size_t)(close + 2 - at)),
                               .trims_after = close[-1] == '-'};

@@ -103,9 +103,10 @@ static void put_day_period(struct clock *clock, const struct spec *spec, bool lo
     if (!clock->is_english)
         name =
             port->name(port->self, clock->locale, LOCALE_DAY_PERIOD, clock->hour >= 12, clock->run->arena);
-    if (lower || spec->swap_case)
+    if (lower != spec->swap_case)
         name = port->map_case(port->self, name, LOCALE_LOWER, clock->run->arena);
     plain.swap_case = false;
+    plain.upper = spec->upper && !spec->swap_case;
     put_text(clock, &plain, name);
 }
 
@@ -147,11 +148,11 @@ static void put_offset(struct clock *clock, const struct spec *spec)
         count = parts[2] != 0 ? 3 : parts[1] != 0 ? 2 : 1;
     int64_t size = 1 + 2 * count + (spec->colons > 0 ? count - 1 : 0);
     bool spaces = spec->padding == '_';
-    bool short_hour = (spec->padding == '-' || spaces) && parts[0] < 10;
+    bool short_hour = spaces && parts[0] < 10;
     if (spaces)
-        pad(clock, ' ', spec->width - size + short_hour);
+        pad(clock, ' ', (spec->width > size ? spec->width : size) - size + short_hour);
     text_append(clock->run, clock->text, clock->offset_s < 0 ? SPAN_LITERAL("-") : SPAN_LITERAL("+"));
-    if (spec->padding == '\0' || spec->padding == '0')
+    if (!spaces)
         pad(clock, '0', spec->width - size);
     for (int i = 0; i < count; i++) {
         char digits[2] = {(char)('0' + parts[i] / 10), (char)('0' + parts[i] % 10)};
@@ -288,6 +289,7 @@ static bool put_time_part(struct clock *clock, const struct spec *spec, char let
         struct spec plain = *spec;
         struct span name = zone_name(clock);
         plain.swap_case = false;
+        plain.upper = spec->upper && !spec->swap_case;
         if (spec->swap_case)
             name = clock->run->context->locale_port->map_case(clock->run->context->locale_port->self, name,
                                                               LOCALE_LOWER, clock->run->arena);
@@ -356,6 +358,13 @@ static bool put_names_and_composites(struct clock *clock, const struct spec *spe
     }
 }
 
+/* %E and %O ask for other numerals where a locale has them; they are taken where they may stand. */
+static bool takes_modifier(char modifier, char letter)
+{
+    return (modifier == 'E' && strchr("cCxXyY", letter) != NULL) ||
+           (modifier == 'O' && strchr("deHkIlmMSuUVwWy", letter) != NULL);
+}
+
 /* Reads flags and width from *at; returns the conversion's letter, '\0' when there is none. */
 static char read_spec(struct span format, size_t *at, struct spec *spec)
 {
@@ -375,7 +384,7 @@ static char read_spec(struct span format, size_t *at, struct spec *spec)
             if (spec->width > UINT32_MAX)
                 spec->width = UINT32_MAX;
         } else {
-            if ((c == 'E' || c == 'O') && *at + 1 < format.size && char_is_letter(format.data[*at + 1]))
+            if (*at + 1 < format.size && takes_modifier(c, format.data[*at + 1]))
                 c = format.data[ *at += 1];
             *at += 1;
             return c;
