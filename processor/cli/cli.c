@@ -323,6 +323,7 @@ void cli_print_diags(const struct diag_list *diags)
     struct buf buf = {0};
     for (size_t i = 0; i < diags->count; i++)
         diag_item_print(&diags->items[i], &buf);
-    fwrite(buf.data, 1, buf.size, stderr);
+    if (buf.size > 0)
+        fwrite(buf.data, 1, buf.size, stderr);
     buf_free(&buf);
 }
