@@ -246,5 +246,8 @@ struct cel_fact cel_emit_call(struct cel_compiler *compiler, struct cel_node *no
         fact.constant = false;
         return fact;
     }
-    return cel_fold(compiler, start, node->place, fact);
+    fact = cel_fold(compiler, start, node->place, fact);
+    if (function->result == VALUE_KIND_COUNT) /* dyn(): its very use is that nothing is known */
+        fact.kind = VALUE_KIND_COUNT;
+    return fact;
 }
