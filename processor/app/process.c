@@ -9,6 +9,7 @@
 
 #include "app/definitions.h"
 #include "app/intake_worker.h"
+#include "app/own_topics.h"
 #include "app/registry.h"
 #include "app/system_clock.h"
 #include "app/worker.h"
@@ -70,11 +71,7 @@ struct process *process_new(const struct config *config, const struct log *log)
     pthread_mutex_init(&process->lock, NULL);
     process->metrics = metrics_new();
     kafka_process_id(process->process_id);
-    struct kafka_property *properties =
-        ARENA_ARRAY(&process->arena, struct kafka_property, config->kafka_count);
-    for (size_t i = 0; i < config->kafka_count; i++)
-        properties[i] = (struct kafka_property){config->kafka[i].name, config->kafka[i].value};
-    process->kafka = (struct kafka_properties){properties, config->kafka_count};
+    process->kafka = own_kafka_properties(config, &process->arena);
     process->worker_count =
         config->workers != 0 ? (int)config->workers : (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (process->worker_count < 1)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/own_topics.h"
 #include "app/registry.h"
 #include "base/hash.h"
 #include "codec/user_state_bin.h"
@@ -33,11 +34,7 @@ static enum err open_services(const struct config *config, const struct log *log
     enum err error = redis_store_open(&store, &view->store, diag);
     if (error != ERR_OK)
         return error;
-    struct kafka_property *properties =
-        ARENA_ARRAY(&view->arena, struct kafka_property, config->kafka_count);
-    for (size_t i = 0; i < config->kafka_count; i++)
-        properties[i] = (struct kafka_property){config->kafka[i].name, config->kafka[i].value};
-    view->kafka = (struct kafka_properties){properties, config->kafka_count};
+    view->kafka = own_kafka_properties(config, &view->arena);
     struct registry_options options = {.properties = &view->kafka,
                                        .log = log,
                                        .topic = config_topic(config, "campaigns", &view->arena).data};
