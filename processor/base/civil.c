@@ -123,6 +123,21 @@ enum err civil_parse_rfc3339(struct span text, int64_t *seconds, uint32_t *nanos
     return ERR_OK;
 }
 
+/* Writes `digits` decimal digits with leading zeros. */
+static char *write_digits(char *to, uint32_t number, int digits)
+{
+    for (int i = digits; i-- > 0; number /= 10)
+        to[i] = (char)('0' + number % 10);
+    return to + digits;
+}
+
+static char *write_year(char *to, int64_t year)
+{
+    if (year >= 0 && year <= 9999)
+        return write_digits(to, (uint32_t)year, 4);
+    return to + snprintf(to, CIVIL_RFC3339_BYTES - 20, "%04lld", (long long)year);
+}
+
 size_t civil_format_ms(int64_t ms, char text[CIVIL_RFC3339_BYTES])
 {
     int64_t days = ms / 86400000;
@@ -132,8 +147,21 @@ size_t civil_format_ms(int64_t ms, char text[CIVIL_RFC3339_BYTES])
         days -= 1;
     }
     struct civil_date date = civil_from_days(days);
-    int size = snprintf(text, CIVIL_RFC3339_BYTES, "%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                        (long long)date.year, date.month, date.day, (int)(rest / 3600000),
-                        (int)(rest / 60000 % 60), (int)(rest / 1000 % 60), (int)(rest % 1000));
-    return size < CIVIL_RFC3339_BYTES ? (size_t)size : CIVIL_RFC3339_BYTES - 1;
+    uint32_t of_day = (uint32_t)rest;
+    char *at = write_year(text, date.year);
+    *at++ = '-';
+    at = write_digits(at, (uint32_t)date.month, 2);
+    *at++ = '-';
+    at = write_digits(at, (uint32_t)date.day, 2);
+    *at++ = 'T';
+    at = write_digits(at, of_day / 3600000, 2);
+    *at++ = ':';
+    at = write_digits(at, of_day / 60000 % 60, 2);
+    *at++ = ':';
+    at = write_digits(at, of_day / 1000 % 60, 2);
+    *at++ = '.';
+    at = write_digits(at, of_day % 1000, 3);
+    *at++ = 'Z';
+    *at = '\0';
+    return (size_t)(at - text);
 }

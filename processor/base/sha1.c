@@ -5,37 +5,35 @@ static uint32_t rotate_left(uint32_t word, int bits)
     return word << bits | word >> (32 - bits);
 }
 
+/* One of the eighty steps; a loop for each function spares a choice in every step. */
+#define ROUND(f, k)                                                \
+    do {                                                           \
+        uint32_t next_ = rotate_left(a, 5) + (f) + e + (k) + w[t]; \
+        e = d;                                                     \
+        d = c;                                                     \
+        c = rotate_left(b, 30);                                    \
+        b = a;                                                     \
+        a = next_;                                                 \
+    } while (0)
+
 static void process_block(uint32_t state[5], const unsigned char block[64])
 {
     uint32_t w[80];
-    for (int t = 0; t < 16; t++)
-        w[t] = (uint32_t)block[4 * t] << 24 | (uint32_t)block[4 * t + 1] << 16 |
-               (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];
-    for (int t = 16; t < 80; t++)
-        w[t] = rotate_left(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+    for (int i = 0; i < 16; i++)
+        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
+               (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
+    for (int i = 16; i < 80; i++)
+        w[i] = rotate_left(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
-    for (int t = 0; t < 80; t++) {
-        uint32_t f, k;
-        if (t < 20) {
-            f = (b & c) | (~b & d);
-            k = 0x5A827999;
-        } else if (t < 40) {
-            f = b ^ c ^ d;
-            k = 0x6ED9EBA1;
-        } else if (t < 60) {
-            f = (b & c) | (b & d) | (c & d);
-            k = 0x8F1BBCDC;
-        } else {
-            f = b ^ c ^ d;
-            k = 0xCA62C1D6;
-        }
-        uint32_t next = rotate_left(a, 5) + f + e + k + w[t];
-        e = d;
-        d = c;
-        c = rotate_left(b, 30);
-        b = a;
-        a = next;
-    }
+    int t = 0;
+    for (; t < 20; t++)
+        ROUND((b & c) | (~b & d), 0x5A827999);
+    for (; t < 40; t++)
+        ROUND(b ^ c ^ d, 0x6ED9EBA1);
+    for (; t < 60; t++)
+        ROUND((b & c) | (d & (b | c)), 0x8F1BBCDC);
+    for (; t < 80; t++)
+        ROUND(b ^ c ^ d, 0xCA62C1D6);
     state[0] += a;
     state[1] += b;
     state[2] += c;
