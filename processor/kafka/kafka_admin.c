@@ -327,7 +327,10 @@ struct span kafka_topic_complaint(const struct kafka_topic_plan *plan,
     if (!topic->exists)
         return arena_printf(arena, "topic %.*s is missing; `declic topics create` makes it",
                             SPAN_PRINTF(topic->name));
-    if (plan->kind != KAFKA_TOPIC_PLAIN && topic->partitions != partitions)
+    if (plan->kind == KAFKA_TOPIC_CAMPAIGNS && topic->partitions != partitions)
+        return arena_printf(arena, "topic %.*s has %d partitions, not 1; make it anew",
+                            SPAN_PRINTF(topic->name), (int)topic->partitions);
+    if (plan->kind == KAFKA_TOPIC_JOURNAL && topic->partitions != partitions)
         return arena_printf(arena,
                             "topic %.*s has %d partitions, not %d: users would be looked for in other "
                             "partitions; set journal.partitions to %d or make the topic anew",

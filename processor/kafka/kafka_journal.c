@@ -4,38 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kafka/kafka_assignment.h"
 #include "kafka/kafka_watermark.h"
 
-/* Seeks are answered by the client's main thread, without a round trip. */
-#define SEEK_TIMEOUT_MS 200
-#define SEEK_RETRY_MS 5
-
-/* Where a partition stands between the group and the engine.
- *
- * A rebalance must be answered at the next poll, but the engine may not know the offset yet. So a partition
- * without one is assigned at the end of the log (IDLE: what comes is dropped) and moved by a seek once
- * `start` names the offset. Assigning it only then would not do: an incremental assign or unassign outside
- * of a rebalance event counts as the answer to one that may just be waiting in the queue. */
-enum part_state {
-    PART_ABSENT,
-    PART_IDLE,    /* assigned, no offset known */
-    PART_SEEKING, /* `wanted` is known, the client has not moved there yet */
-    PART_READING,
-};
-
-struct part {
-    enum part_state state;
-    bool stopped; /* the client stopped it (offset out of range): a seek is refused, assign anew */
-    int64_t wanted;
-};
-
-/* The rebalance event that the engine is handling; answered by the next poll. */
-struct standing {
-    rd_kafka_event_t *event;
-    bool assign;
-    int32_t *partitions;
-    size_t count;
-};
+#define MOVE_RETRY_MS 5
 
 struct kafka_journal {
     struct kafka_watch watch; /* first: the client's opaque */
@@ -43,12 +15,8 @@ struct kafka_journal {
     rd_kafka_queue_t *queue;
     struct kafka_watermark *watermark;
     char *topic;
-    struct part *parts;
-    size_t part_count;
-    size_t seeking; /* how many are PART_SEEKING */
-    struct standing standing;
-    rd_kafka_consumer_group_metadata_t *metadata; /* as of the last rebalance event handed out */
-    bool ever_assigned;
+    struct kafka_assignment *assignment;
+    bool moving; /* some partition is not yet where `start` wants it */
     bool closing;
     char text[256];
 };
@@ -60,161 +28,17 @@ static void *checked(void *memory)
     return memory;
 }
 
-static struct part *part_at(struct kafka_journal *j, int32_t partition)
-{
-    assert(partition >= 0);
-    size_t need = (size_t)partition + 1;
-    if (need > j->part_count) {
-        j->parts = checked(realloc(j->parts, need * sizeof(*j->parts)));
-        memset(j->parts + j->part_count, 0, (need - j->part_count) * sizeof(*j->parts));
-        j->part_count = need;
-    }
-    return &j->parts[partition];
-}
-
-static void part_set(struct kafka_journal *j, int32_t partition, enum part_state state)
-{
-    struct part *part = part_at(j, partition);
-    j->seeking -= part->state == PART_SEEKING;
-    j->seeking += state == PART_SEEKING;
-    part->state = state;
-    if (state != PART_SEEKING)
-        part->stopped = false;
-}
-
-/* Logs and destroys; true when there was none. */
-static bool error_is_none(struct kafka_journal *j, rd_kafka_error_t *error, const char *doing)
-{
-    if (error == NULL)
-        return true;
-    if (j->watch.log != NULL)
-        log_line(j->watch.log, LOG_WARN, "Kafka consumer refused", log_text("doing", doing),
-                 log_text("error", rd_kafka_error_string(error)));
-    rd_kafka_error_destroy(error);
-    return false;
-}
-
-/* ---- group metadata ---- */
-
-/* The generation inside of the metadata; the client's accessor came after 2.0.2, there it is read from the
- * serialised form: "CGMDv2:", then the number as the machine has it. INT32_MIN: not readable. */
-static int32_t metadata_generation(const rd_kafka_consumer_group_metadata_t *metadata)
-{
-#if RD_KAFKA_VERSION >= 0x020800ff
-    return rd_kafka_consumer_group_metadata_generation_id(metadata);
-#else
-    static const char magic[] = {'C', 'G', 'M', 'D', 'v', '2', ':'};
-    void *bytes = NULL;
-    size_t size = 0;
-    int32_t generation = INT32_MIN;
-    rd_kafka_error_t *error = rd_kafka_consumer_group_metadata_write(metadata, &bytes, &size);
-    if (error != NULL) {
-        rd_kafka_error_destroy(error);
-        return generation;
-    }
-    if (size >= sizeof(magic) + sizeof(generation) && memcmp(bytes, magic, sizeof(magic)) == 0)
-        memcpy(&generation, (const char *)bytes + sizeof(magic), sizeof(generation));
-    rd_kafka_mem_free(NULL, bytes);
-    return generation;
-#endif
-}
-
-static bool metadata_readable(void)
-{
-    rd_kafka_consumer_group_metadata_t *sample =
-        rd_kafka_consumer_group_metadata_new_with_genid("group", 1234567, "member", NULL);
-    bool readable = metadata_generation(sample) == 1234567;
-    rd_kafka_consumer_group_metadata_destroy(sample);
-    return readable;
-}
-
-/* Taken when a rebalance event is handed out: while it stands the client cannot join anew, so this is the
- * generation that the event is about (or none, when the member was kicked out since). */
-static void metadata_take(struct kafka_journal *j)
-{
-    if (j->metadata != NULL)
-        rd_kafka_consumer_group_metadata_destroy(j->metadata);
-    j->metadata = rd_kafka_consumer_group_metadata(j->client);
-    if (j->metadata != NULL && metadata_generation(j->metadata) < 0) {
-        rd_kafka_consumer_group_metadata_destroy(j->metadata);
-        j->metadata = NULL;
-    }
-}
-
-/* ---- moving ---- */
-
-static rd_kafka_topic_partition_list_t *list_of_one(const struct kafka_journal *j, int32_t partition,
-                                                    int64_t offset)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, j->topic, partition)->offset = offset;
-    return list;
-}
-
-static void part_reassign(struct kafka_journal *j, int32_t partition, int64_t offset)
-{
-    rd_kafka_topic_partition_list_t *list = list_of_one(j, partition, offset);
-    bool good = error_is_none(j, rd_kafka_incremental_unassign(j->client, list), "stopping a partition");
-    list->elems[0].offset = offset;
-    if (good && error_is_none(j, rd_kafka_incremental_assign(j->client, list), "starting a partition"))
-        part_set(j, partition, PART_READING);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-/* A seek is refused until the client has begun to work on the assignment; poll tries again. It waits for
- * the client's thread: only after that is what was read ahead known to be dropped. */
-static void part_seek(struct kafka_journal *j, int32_t partition)
-{
-    struct part *part = part_at(j, partition);
-    if (part->stopped) {
-        part_reassign(j, partition, part->wanted);
-        return;
-    }
-    rd_kafka_topic_partition_list_t *list = list_of_one(j, partition, part->wanted);
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(j->client, list, SEEK_TIMEOUT_MS);
-    if (error == NULL && list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
-        part_set(j, partition, PART_READING);
-    if (error != NULL)
-        rd_kafka_error_destroy(error);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static void seeks_serve(struct kafka_journal *j)
-{
-    for (size_t p = 0; j->seeking > 0 && p < j->part_count; p++) {
-        if (j->parts[p].state == PART_SEEKING)
-            part_seek(j, (int32_t)p);
-    }
-}
-
-static bool is_standing(const struct kafka_journal *j, int32_t partition)
-{
-    for (size_t i = 0; j->standing.event != NULL && j->standing.assign && i < j->standing.count; i++) {
-        if (j->standing.partitions[i] == partition)
-            return true;
-    }
-    return false;
-}
-
 static enum err journal_start(void *self, int32_t partition, int64_t offset)
 {
     struct kafka_journal *j = self;
-    assert(offset >= 0);
-    struct part *part = part_at(j, partition);
-    if (part->state == PART_ABSENT)
-        return ERR_NOT_FOUND;
-    part->wanted = offset;
-    part_set(j, partition, PART_SEEKING);
     kafka_watermark_forget_low(j->watermark, partition);
-    if (!is_standing(j, partition))
-        part_seek(j, partition);
-    return ERR_OK;
+    return kafka_assignment_start(j->assignment, partition, offset);
 }
 
 static void journal_pause(void *self, int32_t partition)
 {
     struct kafka_journal *j = self;
-    rd_kafka_topic_partition_list_t *list = list_of_one(j, partition, RD_KAFKA_OFFSET_INVALID);
+    rd_kafka_topic_partition_list_t *list = kafka_list_of_one(j->topic, partition, RD_KAFKA_OFFSET_INVALID);
     (void)rd_kafka_pause_partitions(j->client, list);
     rd_kafka_topic_partition_list_destroy(list);
 }
@@ -222,93 +46,9 @@ static void journal_pause(void *self, int32_t partition)
 static void journal_resume(void *self, int32_t partition)
 {
     struct kafka_journal *j = self;
-    rd_kafka_topic_partition_list_t *list = list_of_one(j, partition, RD_KAFKA_OFFSET_INVALID);
+    rd_kafka_topic_partition_list_t *list = kafka_list_of_one(j->topic, partition, RD_KAFKA_OFFSET_INVALID);
     (void)rd_kafka_resume_partitions(j->client, list);
     rd_kafka_topic_partition_list_destroy(list);
-}
-
-/* ---- rebalancing ---- */
-
-static bool is_cooperative(struct kafka_journal *j)
-{
-    const char *protocol = rd_kafka_rebalance_protocol(j->client);
-    return protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0;
-}
-
-static void standing_clear(struct kafka_journal *j)
-{
-    rd_kafka_event_destroy(j->standing.event);
-    free(j->standing.partitions);
-    j->standing = (struct standing){0};
-}
-
-static void answer_assign(struct kafka_journal *j)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)j->standing.count);
-    for (size_t i = 0; i < j->standing.count; i++) {
-        int32_t p = j->standing.partitions[i];
-        const struct part *part = part_at(j, p);
-        int64_t offset = part->state == PART_SEEKING ? part->wanted : RD_KAFKA_OFFSET_END;
-        rd_kafka_topic_partition_list_add(list, j->topic, p)->offset = offset;
-        journal_resume(j, p); /* a pause from an earlier assignment would still hold */
-    }
-    if (error_is_none(j, rd_kafka_incremental_assign(j->client, list), "assigning")) {
-        for (size_t i = 0; i < j->standing.count; i++) {
-            if (part_at(j, j->standing.partitions[i])->state == PART_SEEKING)
-                part_set(j, j->standing.partitions[i], PART_READING);
-        }
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static void answer_revoke(struct kafka_journal *j)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(j->standing.event);
-    if (is_cooperative(j))
-        (void)error_is_none(j, rd_kafka_incremental_unassign(j->client, list), "unassigning");
-    else
-        (void)rd_kafka_assign(j->client, NULL);
-    for (size_t i = 0; i < j->standing.count; i++)
-        part_set(j, j->standing.partitions[i], PART_ABSENT);
-}
-
-static void rebalance_answer(struct kafka_journal *j)
-{
-    if (j->standing.event == NULL)
-        return;
-    if (j->standing.assign)
-        answer_assign(j);
-    else
-        answer_revoke(j);
-    standing_clear(j);
-}
-
-static void rebalance_hand_out(struct kafka_journal *j, rd_kafka_event_t *message,
-                               struct journal_event *event)
-{
-    const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(message);
-    size_t count = list == NULL ? 0 : (size_t)list->cnt;
-    struct standing *standing = &j->standing;
-    *standing = (struct standing){
-        .event = message,
-        .assign = rd_kafka_event_error(message) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
-        .partitions = checked(malloc((count + 1) * sizeof(int32_t))),
-        .count = count,
-    };
-    for (size_t i = 0; i < count; i++) {
-        standing->partitions[i] = list->elems[i].partition;
-        if (standing->assign) {
-            part_set(j, standing->partitions[i], PART_IDLE);
-            kafka_watermark_forget_low(j->watermark, standing->partitions[i]);
-        }
-    }
-    metadata_take(j);
-    j->ever_assigned = j->ever_assigned || (standing->assign && count > 0);
-    event->kind = standing->assign                      ? JOURNAL_ASSIGNED
-                  : rd_kafka_assignment_lost(j->client) ? JOURNAL_LOST
-                                                        : JOURNAL_REVOKED;
-    event->partitions = standing->partitions;
-    event->count = count;
 }
 
 /* ---- polling ---- */
@@ -317,7 +57,7 @@ static void rebalance_hand_out(struct kafka_journal *j, rd_kafka_event_t *messag
 static bool record_hand_out(struct kafka_journal *j, rd_kafka_event_t *message, struct journal_event *event)
 {
     const rd_kafka_message_t *record = rd_kafka_event_message_next(message);
-    if (record == NULL || part_at(j, record->partition)->state != PART_READING) {
+    if (record == NULL || !kafka_assignment_is_reading(j->assignment, record->partition)) {
         rd_kafka_event_destroy(message);
         return false;
     }
@@ -337,10 +77,11 @@ static bool record_hand_out(struct kafka_journal *j, rd_kafka_event_t *message, 
 static bool partition_error_hand_out(struct kafka_journal *j, rd_kafka_resp_err_t error, int32_t partition,
                                      int64_t offset, struct journal_event *event)
 {
-    struct part *part = part_at(j, partition);
-    if (error == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
-        part->stopped = true;
-    if (part->state != PART_READING)
+    if (error == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        kafka_assignment_stopped(j->assignment, partition);
+        kafka_watermark_forget_low(j->watermark, partition); /* the log is not the one that was known */
+    }
+    if (!kafka_assignment_is_reading(j->assignment, partition))
         return false;
     event->partition = partition;
     event->offset = offset;
@@ -362,7 +103,8 @@ static enum err client_error_hand_out(struct kafka_journal *j, rd_kafka_event_t 
                    error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
                    error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     bool fatal = error == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(message) != 0;
-    bool permanent = fatal || (kafka_error_is_permanent(error) && !(unknown && j->ever_assigned));
+    bool permanent = fatal || (kafka_error_is_permanent(error) &&
+                               !(unknown && kafka_assignment_was_given(j->assignment)));
     snprintf(j->text, sizeof(j->text), "%s: %s (topic %s)", rd_kafka_err2name(error),
              rd_kafka_event_error_string(message), j->topic);
     kafka_watch_error(&j->watch, error, rd_kafka_event_error_string(message));
@@ -401,7 +143,9 @@ static enum err message_hand_out(struct kafka_journal *j, rd_kafka_event_t *mess
         (void)record_hand_out(j, message, event);
         return ERR_OK;
     case RD_KAFKA_EVENT_REBALANCE:
-        rebalance_hand_out(j, message, event);
+        kafka_assignment_hand_out(j->assignment, message, event);
+        for (size_t i = 0; event->kind == JOURNAL_ASSIGNED && i < event->count; i++)
+            kafka_watermark_forget_low(j->watermark, event->partitions[i]);
         return ERR_OK;
     case RD_KAFKA_EVENT_ERROR:
         return error_hand_out(j, message, event);
@@ -414,8 +158,8 @@ static enum err message_hand_out(struct kafka_journal *j, rd_kafka_event_t *mess
 static int wait_ms(const struct kafka_journal *j, int64_t until_us)
 {
     int64_t left = (until_us - kafka_now_us() + 999) / 1000;
-    if (j->seeking > 0 && left > SEEK_RETRY_MS)
-        left = SEEK_RETRY_MS;
+    if (j->moving && left > MOVE_RETRY_MS)
+        left = MOVE_RETRY_MS;
     return left < 0 ? 0 : (int)left;
 }
 
@@ -423,18 +167,18 @@ static enum err journal_poll(void *self, int timeout_ms, struct journal_event *e
 {
     struct kafka_journal *j = self;
     int64_t until_us = kafka_now_us() + (int64_t)timeout_ms * 1000;
-    rebalance_answer(j);
+    kafka_assignment_answer(j->assignment);
     *event = (struct journal_event){.kind = JOURNAL_NOTHING};
     for (;;) {
         if (kafka_watermark_take(j->watermark, event))
             return ERR_OK;
-        seeks_serve(j);
+        j->moving = kafka_assignment_settle(j->assignment);
         rd_kafka_event_t *message = rd_kafka_queue_poll(j->queue, wait_ms(j, until_us));
         if (message != NULL) {
             enum err error = message_hand_out(j, message, event);
             if (error != ERR_OK || event->kind != JOURNAL_NOTHING)
                 return error;
-        } else if (j->seeking == 0 || kafka_now_us() >= until_us) {
+        } else if (!j->moving || kafka_now_us() >= until_us) {
             (void)kafka_watermark_take(j->watermark, event);
             return ERR_OK; /* timed out, or woken */
         }
@@ -457,7 +201,7 @@ static void journal_watermark_request(void *self, const int32_t *partitions, siz
 static const void *journal_group_metadata(void *self)
 {
     const struct kafka_journal *j = self;
-    return j->metadata;
+    return kafka_assignment_metadata(j->assignment);
 }
 
 static void journal_close(void *self)
@@ -466,13 +210,18 @@ static void journal_close(void *self)
     if (j->closing)
         return;
     j->closing = true;
-    (void)error_is_none(j, rd_kafka_consumer_close_queue(j->client, j->queue), "leaving the group");
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(j->client, j->queue);
+    if (error != NULL) {
+        kafka_watch_error(&j->watch, rd_kafka_error_code(error), rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+    }
 }
 
 static bool journal_closed(void *self)
 {
     struct kafka_journal *j = self;
-    return j->closing && j->standing.event == NULL && rd_kafka_consumer_closed(j->client) != 0;
+    return j->closing && !kafka_assignment_stands(j->assignment) &&
+           rd_kafka_consumer_closed(j->client) != 0;
 }
 
 /* ---- opening ---- */
@@ -516,7 +265,7 @@ static rd_kafka_t *client_open(const struct kafka_journal_options *options, stru
 static enum err subscribe(struct kafka_journal *j, struct diag *diag)
 {
     rd_kafka_topic_partition_list_t *topics =
-        list_of_one(j, RD_KAFKA_PARTITION_UA, RD_KAFKA_OFFSET_INVALID);
+        kafka_list_of_one(j->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_OFFSET_INVALID);
     (void)rd_kafka_poll_set_consumer(j->client);
     j->queue = rd_kafka_queue_get_consumer(j->client);
     rd_kafka_resp_err_t error = rd_kafka_subscribe(j->client, topics);
@@ -540,14 +289,18 @@ void kafka_journal_wake(struct kafka_journal *journal)
 enum err kafka_journal_open(const struct kafka_journal_options *options, struct kafka_journal **journal,
                             struct diag *diag)
 {
-    if (!metadata_readable())
+    if (!kafka_assignment_is_supported())
         return diag_set(diag, ERR_INVALID, 0, 0, "librdkafka %s writes group metadata in an unknown form",
                         rd_kafka_version_str());
     struct kafka_journal *j = checked(calloc(1, sizeof(*j)));
     kafka_watch_init(&j->watch, options->log, "journal");
     j->topic = checked(strdup(options->topic));
     j->client = client_open(options, &j->watch, diag);
-    enum err error = j->client == NULL ? ERR_INVALID : subscribe(j, diag);
+    enum err error = ERR_INVALID;
+    if (j->client != NULL) {
+        j->assignment = kafka_assignment_new(j->client, j->topic, &j->watch);
+        error = subscribe(j, diag);
+    }
     if (error == ERR_OK)
         error = kafka_watermark_open(options->properties, options->topic, options->log, wake, j,
                                      &j->watermark, diag);
@@ -563,8 +316,8 @@ void kafka_journal_destroy(struct kafka_journal *j)
 {
     if (j->watermark != NULL)
         kafka_watermark_close(j->watermark);
-    if (j->standing.event != NULL)
-        rebalance_answer(j);
+    if (j->assignment != NULL)
+        kafka_assignment_answer(j->assignment);
     if (j->queue != NULL)
         rd_kafka_queue_destroy(j->queue);
     if (j->client != NULL) {
@@ -572,9 +325,8 @@ void kafka_journal_destroy(struct kafka_journal *j)
             (void)rd_kafka_consumer_close(j->client);
         rd_kafka_destroy(j->client);
     }
-    if (j->metadata != NULL)
-        rd_kafka_consumer_group_metadata_destroy(j->metadata);
-    free(j->parts);
+    if (j->assignment != NULL)
+        kafka_assignment_free(j->assignment);
     free(j->topic);
     kafka_watch_destroy(&j->watch);
     free(j);

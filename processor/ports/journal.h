@@ -15,7 +15,7 @@ enum journal_event_kind {
     JOURNAL_RECORD,    /* partition, offset, append_ms, value */
     JOURNAL_END,       /* partition, offset: the position, everything below is consumed or skipped */
     JOURNAL_ASSIGNED,  /* partitions, count: newly this member's; nothing is read from them until
-                          journal_port.start names an offset */
+                          journal_port.start names an offset. count 0: a new generation, no change */
     JOURNAL_REVOKED,   /* partitions, count: to be given up in order */
     JOURNAL_LOST,      /* partitions, count: gone already; others may own them */
     JOURNAL_WATERMARK, /* answer to watermark_request: partition, offset (high), low, requested_ms */
@@ -42,8 +42,8 @@ struct journal_port {
     void *self;
 
     /* The next event, waiting up to timeout_ms (0: do not wait). While an ASSIGNED, REVOKED or LOST
-     * event is being handled the rebalance stands; the next poll (or journal_port.served) answers
-     * it. Group metadata changes only then. Error: ERR_REFUSED with event->text for what waiting
+     * event is being handled the rebalance stands; the next poll answers it. Group metadata changes
+     * with such an event only. Error: ERR_REFUSED with event->text for what waiting
      * cannot mend (unknown topic, authorisation). */
     enum err (*poll)(void *self, int timeout_ms, struct journal_event *event);
 
@@ -60,13 +60,17 @@ struct journal_port {
     /* Asks, without waiting, for the high watermark as an uncommitted reader sees it, the log's start
      * and (with_last_stable) the last stable offset of these partitions. Answers come as WATERMARK
      * events with requested_ms = tag. A request that gets no answer is repeated by the caller.
-     * The request goes out after this call was made, never before. */
+     * The request goes out after this call was made, never before. The log's start is asked for with
+     * with_last_stable, and when the partition was assigned, started or out of RANGE since it was last
+     * asked for; else the last one is told again. */
     void (*watermark_request)(void *self, const int32_t *partitions, size_t count, bool with_last_stable,
                               int64_t tag_ms);
 
-    /* The group's metadata as of the last rebalance event that this thread has handled (served).
-     * NULL before the first, or while the member has no valid generation. Owned by the port, changes
-     * with the next handled rebalance event; hand it to outbox_port.set_group_metadata then. */
+    /* The group's metadata as of the last rebalance event that poll has handed out, the one being
+     * handled included: hand it to outbox_port.set_group_metadata when done with the event (after
+     * aborting what touches partitions that are gone), also when count is 0. Never what the client
+     * has learnt since. NULL before the first event, after LOST, or when there is no valid generation.
+     * Owned by the port until the next such event. */
     const void *(*group_metadata)(void *self);
 
     /* Leaves the group in order; REVOKED events come out of poll until `closed`. */
