@@ -12,6 +12,7 @@ PROGRAMS = sorted(path for path in (binary().parent / "broker").glob("*_test") i
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
 def test_port(program, services):
-    done = subprocess.run([program], env=dict(os.environ, DECLIC_TEST_KAFKA=services.kafka), text=True,
-                          capture_output=True, timeout=120)
+    pid = (services.folder / "kafka" / "pid").read_text().strip()
+    done = subprocess.run([program], text=True, capture_output=True, timeout=120,
+                          env=dict(os.environ, DECLIC_TEST_KAFKA=services.kafka, DECLIC_TEST_KAFKA_PID=pid))
     assert done.returncode == 0, f"DECLIC_TEST_KAFKA={services.kafka} {program}\n{done.stdout}{done.stderr}"
