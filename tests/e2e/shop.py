@@ -78,6 +78,13 @@ entry: {key: event.thing, when_pending: parallel}
 steps:
   - {id: only, send: {after: 2s}, channel: push, message: {title: "{{ event.n }}"}}
 """,
+    "texted": """
+campaign: texted
+type: event
+trigger: {event: text_wanted}
+steps:
+  - {id: text, channel: sms, message: {text: "A text"}}
+""",
     "confirmed": """
 campaign: confirmed
 type: transactional
@@ -92,5 +99,5 @@ steps:
 
 POLICY = """
 addresses:
-  sms: profile.phone
+  sms: profile.push_token
 """

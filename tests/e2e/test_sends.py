@@ -20,7 +20,7 @@ class Shop:
     def __init__(self, site):
         self.site = site
         self.run = site.prepare().start()
-        self.outbound = [site.reader("out.push"), site.reader("out.email")]
+        self.outbound = [site.reader("out.push"), site.reader("out.email"), site.reader("out.sms")]
         self.decided = site.reader("decisions")
 
     def user(self):
@@ -233,6 +233,21 @@ def test_transactional_is_never_late(shop):
     shop.event(user, "order_confirmed", {"order_id": "o1"}, time_ms=began - 2 * 3600 * 1000)
     [record] = shop.wait_messages(user, 1)
     assert record.topic.endswith("out.email") and record.json["content"] == {"subject": "Order o1"}
+
+
+def test_address_comes_from_the_profile(shop):
+    user, other = shop.user(), shop.user()
+    shop.site.topics.put(shop.site.profiles, user, {"user": user, "attributes": {"push_token": "0601"}})
+    shop.site.flush()
+    shop.event(other, "text_wanted")
+    assert shop.wait_decision(other, "skipped")[0]["reason"] == "no_address"
+
+    def reached():  # a profile and an event come on different topics: which arrives first is open
+        shop.event(user, "text_wanted")
+        return shop.messages(user)
+
+    record = wait.until("the profile is known", reached, every=0.5)[0]
+    assert record.json["address"] == "0601"
 
 
 def test_pending_lists_what_is_due(shop):
