@@ -1,6 +1,9 @@
 #include "kafka/kafka_log.h"
 
 #include <stdlib.h>
+#include <unistd.h>
+
+#define LEADER_WAIT_MS 50
 
 struct kafka_log {
     struct kafka_watch watch; /* first: the client's opaque */
@@ -90,8 +93,8 @@ static enum err explain(const struct kafka_log *log, rd_kafka_resp_err_t error, 
     }
 }
 
-static enum err offset_ask(struct kafka_log *log, int64_t which, int timeout_ms, int64_t *offset,
-                           struct diag *diag)
+static rd_kafka_resp_err_t offset_ask_once(struct kafka_log *log, int64_t which, int timeout_ms,
+                                           int64_t *offset)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, log->topic, log->partition)->offset = which;
@@ -100,6 +103,23 @@ static enum err offset_ask(struct kafka_log *log, int64_t which, int timeout_ms,
         error = list->elems[0].err;
     *offset = list->elems[0].offset;
     rd_kafka_topic_partition_list_destroy(list);
+    return error;
+}
+
+/* A topic that was made a moment ago is in the metadata before its broker serves it; librdkafka does
+ * not ask again by itself. */
+static enum err offset_ask(struct kafka_log *log, int64_t which, int timeout_ms, int64_t *offset,
+                           struct diag *diag)
+{
+    rd_kafka_resp_err_t error;
+    int waited_ms = 0;
+    while ((error = offset_ask_once(log, which, timeout_ms, offset)) != RD_KAFKA_RESP_ERR_NO_ERROR &&
+           (error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+            error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) &&
+           waited_ms < timeout_ms) {
+        (void)usleep(LEADER_WAIT_MS * 1000);
+        waited_ms += LEADER_WAIT_MS;
+    }
     return error == RD_KAFKA_RESP_ERR_NO_ERROR ? ERR_OK : explain(log, error, diag);
 }
 

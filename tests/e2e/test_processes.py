@@ -21,7 +21,7 @@ def test_sigterm_ends_in_order_and_the_next_process_goes_on(site):
     made = site(campaigns=CAMPAIGNS).prepare()
     outbound = made.reader("out.push")
     first = made.start()
-    assert "ready" in first.log
+    first.wait_log("ready: ")
     for number in range(20):
         made.event(f"u{number}", "seen", {"n": number})
     made.flush()
