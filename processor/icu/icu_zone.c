@@ -30,6 +30,7 @@ struct locale_zone {
     struct period periods[CACHED_PERIODS];
     size_t period_count;
     size_t next_period;
+    char abbreviations[2][48]; /* standard and summer time's; empty until asked for */
 };
 
 /* ICU answers to these too, but no IANA name is meant by them. */
@@ -240,19 +241,12 @@ static bool is_offset_text(const UChar *text, int32_t length)
     return length > 3 && text[0] == 'G' && text[1] == 'M' && text[2] == 'T';
 }
 
-static struct span zone_abbreviation(void *self, const struct locale_zone *zone, int64_t instant_s,
+/* The first locale's that is not an offset, else the first locale's. */
+static struct span find_abbreviation(const struct locale_zone *zone, UCalendarDisplayNameType type,
                                      struct arena *arena)
 {
-    (void)self;
-    if (zone->calendar == NULL)
-        return arena_copy(arena, span_equal_text(span_from_text(zone->id), "GMT+00:00")
-                                     ? SPAN_LITERAL("UTC")
-                                     : span_from_text(zone->id));
-    const struct period *period = find_period(zone, instant_s);
-    UCalendarDisplayNameType type = period->is_summer ? UCAL_SHORT_DST : UCAL_SHORT_STANDARD;
     UChar text[ICU_NAME_BYTES];
-    UChar first[ICU_NAME_BYTES];
-    int32_t first_length = -1;
+    struct span first = {0};
     for (size_t i = 0; i < sizeof abbreviation_locales / sizeof *abbreviation_locales; i++) {
         UErrorCode status = U_ZERO_ERROR;
         int32_t length = ucal_getTimeZoneDisplayName(zone->calendar, type, abbreviation_locales[i], text,
@@ -262,12 +256,31 @@ static struct span zone_abbreviation(void *self, const struct locale_zone *zone,
             continue;
         if (!is_offset_text(text, length))
             return icu_to_utf8(arena, text, length);
-        if (first_length < 0) {
-            memcpy(first, text, sizeof first);
-            first_length = length;
-        }
+        if (first.size == 0)
+            first = icu_to_utf8(arena, text, length);
     }
-    return first_length < 0 ? SPAN_LITERAL("") : icu_to_utf8(arena, first, first_length);
+    return first;
+}
+
+static struct span zone_abbreviation(void *self, const struct locale_zone *opened, int64_t instant_s,
+                                     struct arena *arena)
+{
+    (void)self;
+    struct locale_zone *zone = (struct locale_zone *)opened; /* the cache inside is the port's own */
+    if (zone->calendar == NULL)
+        return arena_copy(arena, span_equal_text(span_from_text(zone->id), "GMT+00:00")
+                                     ? SPAN_LITERAL("UTC")
+                                     : span_from_text(zone->id));
+    bool is_summer = find_period(zone, instant_s)->is_summer;
+    char *cached = zone->abbreviations[is_summer];
+    if (cached[0] == '\0') {
+        struct span text = find_abbreviation(zone, is_summer ? UCAL_SHORT_DST : UCAL_SHORT_STANDARD, arena);
+        if (text.size >= sizeof zone->abbreviations[0])
+            return text;
+        memcpy(cached, text.data, text.size);
+        cached[text.size] = '\0';
+    }
+    return arena_copy(arena, span_from_text(cached));
 }
 
 void icu_zones_wire(struct locale_port *port)

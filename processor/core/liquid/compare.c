@@ -55,6 +55,7 @@ bool run_equal(struct run *run, struct value a, struct value b)
     case VALUE_BOOL:
         return a.boolean == b.boolean;
     case VALUE_STRING:
+        run_charge_comparison(run, a.size);
         return span_equal(value_span(a), value_span(b));
     case VALUE_LIST:
         return lists_equal(run, a, b);
@@ -105,6 +106,7 @@ bool run_order(struct run *run, struct value a, struct value b, int *order)
         return false;
     switch (a.kind) {
     case VALUE_STRING:
+        run_charge_comparison(run, a.size);
         *order = span_compare(value_span(a), value_span(b));
         return true;
     case VALUE_TIMESTAMP:

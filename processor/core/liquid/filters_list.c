@@ -134,6 +134,7 @@ static int compare_naturally(struct run *run, struct value a, struct value b)
         return (a.kind == VALUE_NULL) - (b.kind == VALUE_NULL);
     struct span x = run_to_text(run, a);
     struct span y = run_to_text(run, b);
+    run_charge_bytes(run, x.size < y.size ? x.size : y.size);
     for (size_t i = 0; i < x.size && i < y.size; i++) {
         int order = (uint8_t)char_to_lower(x.data[i]) - (uint8_t)char_to_lower(y.data[i]);
         if (order != 0)

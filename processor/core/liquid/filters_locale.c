@@ -140,6 +140,7 @@ static bool to_decimal(struct run *run, struct value input, char text[NUMBER_TEX
         run_fail(run, ERR_INVALID, "\"%.*s\" is no number", (int)(shown.size < 64 ? shown.size : 64),
                  shown.data);
     }
+    run_charge(run, STEPS_FORMAT_NUMBER);
     *decimal = span_make(text, number_print_plain(number, text));
     return true;
 }

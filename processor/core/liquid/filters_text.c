@@ -22,8 +22,8 @@ static bool is_ascii(struct span text)
 static struct span map_case(struct run *run, struct span text, enum locale_case how)
 {
     if (!is_ascii(text)) {
-        char *room = run_alloc(run, text.size * 3, 1); /* counted here: the port allocates by itself */
-        (void)room;
+        run_reserve_memory(run, text.size * 3);
+        run_charge_unicode(run, text.size);
         const struct locale_port *port = run->context->locale_port;
         return port->map_case(port->self, text, how, run->arena);
     }
@@ -273,6 +273,7 @@ FILTER_FUNCTION(truncate)
     if (length >= (int64_t)text.size)
         return value_string(text); /* no grapheme is shorter than a byte */
     size_t total;
+    run_charge_unicode(run, text.size);
     port->grapheme_prefix(port->self, text, (size_t)length, &total);
     if (total <= (size_t)length)
         return value_string(text);

@@ -42,12 +42,18 @@ void run_fail_steps(struct run *run)
     run_fail(run, ERR_LIMIT, "it takes more than %u steps", limit != 0 ? limit : LIQUID_DEFAULT_MAX_STEPS);
 }
 
+void run_reserve_memory(struct run *run, size_t bytes)
+{
+    if (bytes > run->memory_limit - (run->arena->used_bytes - run->memory_base))
+        run_fail(run, ERR_LIMIT, "it takes more than %zu bytes of memory", run->memory_limit);
+}
+
 void *run_alloc(struct run *run, size_t count, size_t item_bytes)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, item_bytes, &bytes) ||
-        bytes > run->memory_limit - (run->arena->used_bytes - run->memory_base))
-        run_fail(run, ERR_LIMIT, "it takes more than %zu bytes of memory", run->memory_limit);
+    if (__builtin_mul_overflow(count, item_bytes, &bytes))
+        bytes = SIZE_MAX;
+    run_reserve_memory(run, bytes);
     return arena_alloc_aligned(run->arena, bytes, item_bytes == 1 ? 1 : alignof(max_align_t));
 }
 

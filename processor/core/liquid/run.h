@@ -105,12 +105,31 @@ static inline void run_charge(struct run *run, uint64_t steps)
     run->steps_left -= steps;
 }
 
-/* For work on `bytes` of text. */
+/* For work on `bytes` of text, one after the other. */
 static inline void run_charge_bytes(struct run *run, size_t bytes)
 {
     run_charge(run, bytes / 64);
 }
 
+/* For work that the locale port does on them (full case mapping, graphemes). */
+static inline void run_charge_unicode(struct run *run, size_t bytes)
+{
+    run_charge(run, bytes / 8);
+}
+
+/* For one comparison of texts of this size: the machine compares many bytes at once. */
+static inline void run_charge_comparison(struct run *run, size_t bytes)
+{
+    if (bytes >= 4096)
+        run_charge(run, bytes / 4096);
+}
+
+/* Steps of one call of the locale port: the cached formatter of a number, and of a date. */
+#define STEPS_FORMAT_NUMBER 4
+#define STEPS_FORMAT_DATE 16
+
+/* Fails when `bytes` more would be too much; for what another module allocates from the arena. */
+void run_reserve_memory(struct run *run, size_t bytes);
 void *run_alloc(struct run *run, size_t count, size_t item_bytes);
 #define RUN_ARRAY(run, type, count) ((type *)run_alloc((run), (count), sizeof(type)))
 

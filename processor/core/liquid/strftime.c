@@ -194,6 +194,7 @@ static void put_style(struct clock *clock, const struct spec *spec, char letter,
         put_composite(clock, spec, english);
         return;
     }
+    run_charge(clock->run, STEPS_FORMAT_DATE);
     const struct locale_zone *zone =
         clock->zone != NULL ? clock->zone : port->zone_find(port->self, SPAN_LITERAL("UTC"));
     put_text(

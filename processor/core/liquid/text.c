@@ -29,10 +29,7 @@ char *text_reserve(struct run *run, struct text *text, size_t more)
     size_t limit = limit_of(run, text);
     /* One more than the limit: the NUL behind the result. */
     if (more > limit + 1 || text->size > limit + 1 - more)
-        run_fail(run, ERR_LIMIT,
-                 text == run->out ? "the result is longer than %zu bytes"
-                                  : "a text made on the way is longer than %zu bytes",
-                 limit);
+        run_fail(run, ERR_LIMIT, "the text made here is longer than %zu bytes", limit);
     if (text->capacity - text->size < more)
         grow(run, text, text->size + more);
     return text->data + text->size;
