@@ -29,6 +29,8 @@ bool number_literal_to_int(struct value value, int64_t *whole);
 
 /* Utils.to_number: text that is a decimal or begins with digits counts, anything else is 0. */
 struct number number_from_value(struct value value);
+/* The shortest decimal that reads back as `real`, which is what it prints as. */
+struct number number_from_double(double real);
 /* ERR_INVALID for what is neither a number nor text that is one as a whole. */
 WARN_UNUSED enum err number_from_value_strict(struct value value, struct number *number);
 struct value number_to_value(struct number number, struct arena *arena);
