@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "app/config.h"
 #include "app/journal_control.h"
+#include "app/own_topics.h"
 #include "kafka/kafka_exclusive.h"
 #include "kafka/kafka_log.h"
 
@@ -22,14 +22,6 @@ struct apply {
     struct journal_control *journal;
     const struct campaign_log *campaigns;
 };
-
-static struct kafka_properties properties_of(const struct config *config, struct arena *arena)
-{
-    struct kafka_property *list = ARENA_ARRAY(arena, struct kafka_property, config->kafka_count);
-    for (size_t i = 0; i < config->kafka_count; i++)
-        list[i] = (struct kafka_property){config->kafka[i].name, config->kafka[i].value};
-    return (struct kafka_properties){list, config->kafka_count};
-}
 
 /* ---- reading ---- */
 
@@ -108,7 +100,7 @@ static enum err topic_read(const struct kafka_properties *properties, struct spa
 enum err apply_read(const struct config *config, const struct log *log, int timeout_ms, struct arena *arena,
                     const struct campaign_log **campaigns, struct diag *diag)
 {
-    struct kafka_properties properties = properties_of(config, arena);
+    struct kafka_properties properties = own_kafka_properties(config, arena);
     return topic_read(&properties, config_topic(config, "campaigns", arena), log, timeout_ms, arena,
                       campaigns, diag);
 }
@@ -123,7 +115,7 @@ enum err apply_open(const struct config *config, const struct log *log, int time
     a->config = config;
     a->log = log;
     a->timeout_ms = timeout_ms;
-    a->properties = properties_of(config, &a->arena);
+    a->properties = own_kafka_properties(config, &a->arena);
     a->topic = config_topic(config, "campaigns", &a->arena);
     struct span id = arena_printf(&a->arena, "%.*sapply", SPAN_PRINTF(config->topics_prefix));
     enum err error = journal_control_open(config, log, timeout_ms, &a->journal, diag);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "app/config.h"
+#include "app/own_topics.h"
 #include "base/hash.h"
 #include "codec/journal.h"
 #include "kafka/kafka_appender.h"
@@ -46,10 +46,7 @@ enum err journal_control_open(const struct config *config, const struct log *log
         abort();
     arena_init(&j->arena, 0);
     j->timeout_ms = timeout_ms;
-    struct kafka_property *list = ARENA_ARRAY(&j->arena, struct kafka_property, config->kafka_count);
-    for (size_t i = 0; i < config->kafka_count; i++)
-        list[i] = (struct kafka_property){config->kafka[i].name, config->kafka[i].value};
-    struct kafka_properties properties = {list, config->kafka_count};
+    struct kafka_properties properties = own_kafka_properties(config, &j->arena);
     struct kafka_appender_options options = {
         .properties = &properties,
         .log = log,

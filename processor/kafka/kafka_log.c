@@ -8,6 +8,8 @@
 struct kafka_log {
     struct kafka_watch watch; /* first: the client's opaque */
     rd_kafka_t *client;
+    rd_kafka_t *asker; /* for the log's ends: a broker answers a connection in order, so behind the
+                          reader's fetches a question would wait for the next record */
     char *topic;
     int32_t partition;
     rd_kafka_message_t *message; /* handed out */
@@ -23,7 +25,8 @@ static void *checked(void *memory)
     return memory;
 }
 
-enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_log **log, struct diag *diag)
+static rd_kafka_t *client_make(struct kafka_log *log, const struct kafka_log_options *options,
+                               struct diag *diag)
 {
     static const struct kafka_fixed fixed[] = {
         {"group.id", "declic-without-group"}, /* the client wants one; it is never joined */
@@ -31,19 +34,23 @@ enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_lo
         {"auto.offset.reset", "earliest"},    {"enable.partition.eof", "true"},
         {"fetch.wait.max.ms", "100"},         {"allow.auto.create.topics", "false"},
     };
-    struct kafka_log *l = checked(calloc(1, sizeof(*l)));
-    kafka_watch_init(&l->watch, options->log, options->topic);
-    l->topic = checked(strdup(options->topic));
-    l->watch.name = l->topic;
-    l->partition = options->partition;
     rd_kafka_conf_t *conf =
-        kafka_client_conf(options->properties, fixed, sizeof(fixed) / sizeof(*fixed), &l->watch, diag);
-    if (conf != NULL) {
-        kafka_client_set(conf, "isolation.level",
-                         options->committed ? "read_committed" : "read_uncommitted");
-        l->client = kafka_client_new(conf, RD_KAFKA_CONSUMER, diag);
-    }
-    if (l->client == NULL) {
+        kafka_client_conf(options->properties, fixed, sizeof(fixed) / sizeof(*fixed), &log->watch, diag);
+    if (conf == NULL)
+        return NULL;
+    kafka_client_set(conf, "isolation.level", options->committed ? "read_committed" : "read_uncommitted");
+    return kafka_client_new(conf, RD_KAFKA_CONSUMER, diag);
+}
+
+enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_log **log, struct diag *diag)
+{
+    struct kafka_log *l = checked(calloc(1, sizeof(*l)));
+    l->topic = checked(strdup(options->topic));
+    kafka_watch_init(&l->watch, options->log, l->topic);
+    l->partition = options->partition;
+    l->client = client_make(l, options, diag);
+    l->asker = l->client == NULL ? NULL : client_make(l, options, diag);
+    if (l->asker == NULL) {
         kafka_log_close(l);
         return ERR_INVALID;
     }
@@ -70,6 +77,8 @@ void kafka_log_close(struct kafka_log *log)
     message_drop(log);
     if (log->client != NULL)
         rd_kafka_destroy_flags(log->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (log->asker != NULL)
+        rd_kafka_destroy_flags(log->asker, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     kafka_watch_destroy(&log->watch);
     free(log->topic);
     free(log->headers);
@@ -98,7 +107,7 @@ static rd_kafka_resp_err_t offset_ask_once(struct kafka_log *log, int64_t which,
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, log->topic, log->partition)->offset = which;
-    rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(log->client, list, timeout_ms);
+    rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(log->asker, list, timeout_ms);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
         error = list->elems[0].err;
     *offset = list->elems[0].offset;
