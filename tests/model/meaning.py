@@ -214,7 +214,7 @@ class Model(Dating, Deciding):
             return False
         env = {"profile": cancel["profile"], "user": {"id": user["name"]}, "now": cancel["time"], "history": user["events"],
                "event": cancel["event"], "trigger": trigger["attributes"]}
-        if "where" in rule and not holds(rule["where"], env):
+        if cancel["by_trigger"] and not holds(rule["where"], env):
             return False
         for left, right in rule.get("match", []):
             try:
@@ -228,7 +228,11 @@ class Model(Dating, Deciding):
         for rule in campaign.get("cancel", []):
             if rule["event"] != event["name"]:
                 continue
-            cancel = {"rule": rule, "campaign": campaign, "time": event["time"], "arrived": self.clock, "fresh": True,
+            # Decided at its arrival, unless it looks at each journey's trigger.
+            by_trigger = "trigger" in str(rule.get("where"))
+            if "where" in rule and not by_trigger and not holds(rule["where"], self.event_env(user, event)):
+                continue
+            cancel = {"rule": rule, "by_trigger": by_trigger, "campaign": campaign, "time": event["time"], "arrived": self.clock, "fresh": True,
                       "event": event["attributes"], "profile": dict(user["profile"])}
             user["cancels"].append(cancel)
             for journey in self.open_of(user, campaign):
