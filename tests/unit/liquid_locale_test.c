@@ -111,7 +111,8 @@ static void truncate_counts_graphemes(void **state)
          "hello... hello ..."},
         {"{{ 'hello world' | truncate: 5, '' }} {{ 'hello' | truncate: 4, '…' }} {{ x | truncate }}", NULL,
          "hello hel… "},
-        {"{{ '👨‍👩‍👧‍👦👨‍👩‍👧‍👦👨‍👩‍👧‍👦' | truncate: 2, '' "
+        {"{{ '👨‍👩‍👧‍👦👨‍👩‍👧‍👦👨‍👩‍👧‍👦' | truncate: 2, "
+         "'' "
          "}}",
          NULL, "👨‍👩‍👧‍👦👨‍👩‍👧‍👦"},
         {"{{ '🇫🇷🇩🇪🇯🇵' | truncate: 2, '…' }}", NULL, "🇫🇷…"},
