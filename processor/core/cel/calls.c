@@ -78,47 +78,50 @@ static uint32_t add_counter(struct cel_compiler *compiler, struct cel_counter co
     return counter.index;
 }
 
-static struct cel_fact emit_count(struct cel_compiler *compiler, struct cel_node *node)
+/* Reads the arguments of count(); false when the compiler has an error. */
+static bool read_counter(struct cel_compiler *compiler, struct cel_node *node, struct cel_counter *counter)
 {
-    struct cel_fact fact = {.kind = VALUE_INT};
-    struct cel_counter counter = {0};
     if (node->arg_count != 2 && node->arg_count != 3) {
         cel_compile_fail(compiler, ERR_INVALID, node->place,
                          "count() takes an event name, a window and perhaps a predicate over `it`");
-        return fact;
+        return false;
     }
-    if (!read_event_name(compiler, node, &counter.name))
-        return fact;
+    if (!read_event_name(compiler, node, &counter->name))
+        return false;
     const struct cel_node *window = node->args[1];
     if (!is_text_literal(window) ||
-        duration_parse_ms(value_span(window->value), &counter.window_ms) != ERR_OK ||
-        counter.window_ms == 0) {
+        duration_parse_ms(value_span(window->value), &counter->window_ms) != ERR_OK ||
+        counter->window_ms == 0) {
         cel_compile_fail(
             compiler, ERR_INVALID, window->place,
             "the window of count() must be a string literal with a duration, such as \"30d\" or "
             "\"1h30m\"");
-        return fact;
+        return false;
     }
-    if (node->arg_count == 3 && !compile_predicate(compiler, node->args[2], &counter)) {
+    return node->arg_count == 2 || compile_predicate(compiler, node->args[2], counter);
+}
+
+static struct cel_fact emit_count(struct cel_compiler *compiler, struct cel_node *node)
+{
+    struct cel_counter counter = {0};
+    if (!read_counter(compiler, node, &counter)) {
         cel_program_close((struct cel_program *)(uintptr_t)counter.predicate);
-        return fact;
+        return emit_fault(compiler, node,
+                          CEL_FAULT_UNKNOWN_FUNCTION); /* never run, but code must stand here */
     }
     cel_emit_op(compiler, node->place,
                 (struct cel_instruction){.op = CEL_OP_COUNT, .c = add_counter(compiler, counter)}, 1);
-    return fact;
+    return (struct cel_fact){.kind = VALUE_INT};
 }
 
 static struct cel_fact emit_last(struct cel_compiler *compiler, struct cel_node *node)
 {
-    struct cel_fact fact = {.kind = VALUE_KIND_COUNT}; /* a timestamp or null */
     struct cel_program *program = compiler->program;
     struct span name;
-    if (node->arg_count != 1) {
+    if (node->arg_count != 1)
         cel_compile_fail(compiler, ERR_INVALID, node->place, "last() takes an event name");
-        return fact;
-    }
-    if (!read_event_name(compiler, node, &name))
-        return fact;
+    if (node->arg_count != 1 || !read_event_name(compiler, node, &name))
+        return emit_fault(compiler, node, CEL_FAULT_UNKNOWN_FUNCTION); /* as above */
     uint32_t index = 0;
     while (index < program->last_name_count && !span_equal(program->last_names[index], name))
         index++;
@@ -126,7 +129,7 @@ static struct cel_fact emit_last(struct cel_compiler *compiler, struct cel_node 
         *ARENA_PUSH(compiler->arena, &program->last_names, &program->last_name_count,
                     &compiler->last_capacity) = name;
     cel_emit_op(compiler, node->place, (struct cel_instruction){.op = CEL_OP_LAST, .c = index}, 1);
-    return fact;
+    return (struct cel_fact){.kind = VALUE_KIND_COUNT}; /* a timestamp or null */
 }
 
 /* --- standard functions

@@ -210,6 +210,22 @@ static struct cel_fact emit_unary(struct cel_compiler *compiler, const struct ce
     return target.constant ? cel_fold(compiler, start, node->place, fact) : fact;
 }
 
+/* Attribute, constant, comparison become one CEL_OP_TEST before the comparison. */
+static void fuse_test(struct cel_compiler *compiler, size_t start)
+{
+    struct cel_program *program = compiler->program;
+    if (here(compiler) != start + 3 || instruction_at(compiler, start)->op != CEL_OP_ATTRIBUTE)
+        return;
+    struct cel_instruction *attribute = instruction_at(compiler, start);
+    struct cel_instruction *comparison = instruction_at(compiler, start + 2);
+    attribute->op = CEL_OP_TEST;
+    attribute->a = comparison->a;
+    attribute->d = instruction_at(compiler, start + 1)->c;
+    program->code[start + 1] = *comparison;
+    program->places[start + 1] = program->places[start + 2];
+    program->code_size -= 1;
+}
+
 static struct cel_fact emit_binary(struct cel_compiler *compiler, const struct cel_node *node,
                                    struct cel_fact left, size_t start)
 {
@@ -226,6 +242,8 @@ static struct cel_fact emit_binary(struct cel_compiler *compiler, const struct c
     }
     cel_emit_op(compiler, node->place, (struct cel_instruction){.op = CEL_OP_BINARY, .a = node->detail},
                 -1);
+    if (right.constant && node->detail >= CEL_EQUAL && node->detail <= CEL_GREATER_EQUAL)
+        fuse_test(compiler, start);
     return left.constant && right.constant ? cel_fold(compiler, start, node->place, fact) : fact;
 }
 

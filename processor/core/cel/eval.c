@@ -1,19 +1,10 @@
 /* The stack machine. */
+#include "core/cel/loop.h"
 #include "core/cel/program.h"
 #include "core/cel/regex.h"
 
-/* A macro that is going over a range. */
-struct loop {
-    struct value range;
-    struct value item; /* the element it stands at */
-    uint32_t at;
-    struct value accumulated; /* all, exists: the result so far; exists_one: how many */
-    struct value *items;      /* filter, map: the list so far, room for all of the range */
-    uint32_t count;
-};
-
-static struct value faulted(struct value value, const struct cel_program *program,
-                            const struct cel_instruction *at)
+static inline struct value faulted(struct value value, const struct cel_program *program,
+                                   const struct cel_instruction *at)
 {
     if (__builtin_expect(cel_is_fault(value), 0))
         value.integer = at - program->code;
@@ -36,10 +27,62 @@ static inline bool is_unbound(const struct cel_run *run, uint32_t slot)
     return __builtin_expect(unbound != 0, 0) && slot < CEL_TRACKED_SLOTS && (unbound >> slot & 1) != 0;
 }
 
-static const struct value *find_name(struct cel_run *run, struct value map, struct span name)
+/* memcmp(a, b, size) == 0, without a call for names of usual length: overlapping words cover them. */
+static inline bool equal_bytes(const char *a, const char *b, size_t size)
 {
-    (void)cel_spend_items(run, map.size);
-    return value_member_find(map, name);
+    if (size > 16)
+        return memcmp(a, b, size) == 0;
+    if (size >= 8) {
+        uint64_t heads[2], tails[2];
+        memcpy(&heads[0], a, 8);
+        memcpy(&heads[1], b, 8);
+        memcpy(&tails[0], a + size - 8, 8);
+        memcpy(&tails[1], b + size - 8, 8);
+        return ((heads[0] ^ heads[1]) | (tails[0] ^ tails[1])) == 0;
+    }
+    if (size >= 4) {
+        uint32_t heads[2], tails[2];
+        memcpy(&heads[0], a, 4);
+        memcpy(&heads[1], b, 4);
+        memcpy(&tails[0], a + size - 4, 4);
+        memcpy(&tails[1], b + size - 4, 4);
+        return ((heads[0] ^ heads[1]) | (tails[0] ^ tails[1])) == 0;
+    }
+    for (size_t i = 0; i < size; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
+/* value_member_find, inlined: it is half of what a filter costs. */
+static inline const struct value *find_key(const struct value *map, struct span name)
+{
+    const struct value_member *end = map->members + map->size;
+    for (const struct value_member *member = map->members; member < end; member++)
+        if (member->key.size == name.size && member->key.kind == VALUE_STRING &&
+            equal_bytes(member->key.bytes, name.data, name.size))
+            return &member->value;
+    return NULL;
+}
+
+/* The member of a map, or NULL and why not. `map` may be anything but a fault. */
+static inline const struct value *find_member(struct cel_run *run, const struct value *map,
+                                              struct span name, enum cel_fault *fault)
+{
+    *fault = CEL_FAULT_NO_SELECTION;
+    if (map->kind != VALUE_MAP)
+        return NULL;
+    *fault = CEL_FAULT_NO_ATTRIBUTE;
+    (void)cel_spend_items(run, map->size);
+    return find_key(map, name);
+}
+
+/* The attribute of the variable in a slot, or NULL and why not. */
+static inline const struct value *find_attribute(struct cel_run *run, uint32_t slot, struct span name,
+                                                 enum cel_fault *fault)
+{
+    *fault = CEL_FAULT_UNBOUND;
+    return is_unbound(run, slot) ? NULL : find_member(run, &run->activation->variables[slot], name, fault);
 }
 
 static struct value read_variable(struct cel_run *run, uint32_t slot)
@@ -47,19 +90,25 @@ static struct value read_variable(struct cel_run *run, uint32_t slot)
     return is_unbound(run, slot) ? cel_fault(CEL_FAULT_UNBOUND) : run->activation->variables[slot];
 }
 
+static struct value read_attribute(struct cel_run *run, uint32_t slot, struct span name)
+{
+    enum cel_fault fault;
+    const struct value *found = find_attribute(run, slot, name, &fault);
+    return found == NULL ? cel_fault(fault) : *found;
+}
+
 static struct value select_name(struct cel_run *run, struct value map, struct span name)
 {
-    if (map.kind != VALUE_MAP)
-        return cel_is_fault(map) ? map : cel_fault(CEL_FAULT_NO_SELECTION);
-    const struct value *found = find_name(run, map, name);
-    return found == NULL ? cel_fault(CEL_FAULT_NO_ATTRIBUTE) : *found;
+    enum cel_fault fault;
+    const struct value *found = find_member(run, &map, name, &fault);
+    return found == NULL ? cel_fault(fault) : *found;
 }
 
 static struct value has_name(struct cel_run *run, struct value map, struct span name)
 {
-    if (map.kind != VALUE_MAP)
-        return cel_is_fault(map) ? map : cel_fault(CEL_FAULT_NO_SELECTION);
-    return value_bool(find_name(run, map, name) != NULL);
+    enum cel_fault fault;
+    const struct value *found = find_member(run, &map, name, &fault);
+    return found == NULL && fault == CEL_FAULT_NO_SELECTION ? cel_fault(fault) : value_bool(found != NULL);
 }
 
 /* --- operators
@@ -85,6 +134,31 @@ static struct value apply_binary(struct cel_run *run, enum cel_operator operator
     }
 }
 
+/* Compares an attribute with a constant: the usual cases here, the others in the general way. */
+static inline struct value compare_constant(struct cel_run *run, enum cel_operator operator_,
+                                            const struct value *a, const struct value *b)
+{
+    if (a->kind == VALUE_STRING && b->kind == VALUE_STRING && operator_ == CEL_EQUAL)
+        return value_bool(a->size == b->size && cel_spend_bytes(run, a->size) &&
+                          equal_bytes(a->bytes, b->bytes, a->size));
+    if (a->kind == VALUE_DOUBLE && b->kind == VALUE_DOUBLE && operator_ == CEL_GREATER_EQUAL)
+        return value_bool(a->real >= b->real);
+    if (a->kind == VALUE_DOUBLE && b->kind == VALUE_DOUBLE && operator_ == CEL_LESS)
+        return value_bool(a->real < b->real);
+    return apply_binary(run, operator_, *a, *b);
+}
+
+/* CEL_OP_TEST. What the comparison refuses is told at the instruction after it. */
+static inline struct value run_test(struct cel_run *run, const struct cel_program *program,
+                                    const struct cel_instruction *at)
+{
+    enum cel_fault fault;
+    const struct value *found = find_attribute(run, at->b, program->names[at->c], &fault);
+    if (found == NULL)
+        return faulted(cel_fault(fault), program, at);
+    return faulted(compare_constant(run, at->a, found, &program->constants[at->d]), program, at + 1);
+}
+
 static struct value apply_unary(enum cel_operator operator_, struct value a)
 {
     if (operator_ == CEL_NEGATE)
@@ -92,14 +166,17 @@ static struct value apply_unary(enum cel_operator operator_, struct value a)
     return a.kind == VALUE_BOOL ? value_bool(!a.boolean) : cel_fault(CEL_FAULT_NO_OVERLOAD);
 }
 
-/* && and || of a left that does not decide alone with a right; see langdef.md, "Logical Operators". */
-static struct value combine(bool decisive, struct value left, struct value right)
+/* && and || of a left that does not decide alone with a right, not both bools; see langdef.md, "Logical
+ * Operators". */
+static void combine(const struct cel_program *program, const struct cel_instruction *at, struct value *left,
+                    struct value right)
 {
-    if (is_bool(right, decisive))
-        return right;
-    if (left.kind != VALUE_BOOL)
-        return cel_is_fault(left) ? left : cel_fault(CEL_FAULT_NOT_BOOL);
-    return right.kind == VALUE_BOOL || cel_is_fault(right) ? right : cel_fault(CEL_FAULT_NOT_BOOL);
+    if (is_bool(right, at->a == CEL_OR))
+        *left = right;
+    else if (left->kind == VALUE_BOOL && cel_is_fault(right))
+        *left = right;
+    else if (!cel_is_fault(*left))
+        *left = FAULT(NOT_BOOL);
 }
 
 static struct value call(struct cel_run *run, const struct cel_program *program,
@@ -175,101 +252,12 @@ static struct value ask_host(struct cel_run *run, const struct cel_program *prog
     return cel_fault(CEL_FAULT_HOST);
 }
 
-/* --- loops
- * ------------------------------------------------------------------------------------------------- */
-
-static bool builds_list(enum cel_macro macro)
-{
-    return macro >= CEL_MACRO_FILTER;
-}
-
-static void take_item(struct loop *loop)
-{
-    loop->item =
-        loop->range.kind == VALUE_LIST ? loop->range.items[loop->at] : loop->range.members[loop->at].key;
-}
-
-/* The macro's result when all elements are done. */
-static struct value finish(const struct loop *loop, enum cel_macro macro)
-{
-    if (builds_list(macro))
-        return value_list(loop->items, loop->count);
-    if (macro == CEL_MACRO_EXISTS_ONE)
-        return value_bool(loop->accumulated.integer == 1);
-    return loop->accumulated;
-}
-
-/* Begins; false when *result is known already. */
-static bool loop_begin(struct cel_run *run, struct loop *loop, enum cel_macro macro, struct value range,
-                       struct value *result)
-{
-    *loop = (struct loop){.range = range};
-    if (range.kind != VALUE_LIST && range.kind != VALUE_MAP) {
-        *result = cel_is_fault(range) ? range : cel_fault(CEL_FAULT_NOT_A_RANGE);
-        return false;
-    }
-    if (builds_list(macro)) {
-        if (!cel_spend_items(run, range.size)) {
-            *result = cel_fault(CEL_FAULT_LIMIT);
-            return false;
-        }
-        loop->items = arena_alloc(run->arena, range.size * sizeof *loop->items);
-    }
-    loop->accumulated = macro == CEL_MACRO_EXISTS_ONE ? value_int(0) : value_bool(macro == CEL_MACRO_ALL);
-    if (range.size == 0) {
-        *result = finish(loop, macro);
-        return false;
-    }
-    take_item(loop);
-    return true;
-}
-
-/* Steps on; false when there is no further element. */
-static bool loop_step(struct loop *loop)
-{
-    if (++loop->at >= loop->range.size)
-        return false;
-    take_item(loop);
-    return true;
-}
-
-/* Takes the value of the macro's argument for one element; true when it decides *result. */
-static bool loop_take(struct loop *loop, enum cel_macro macro, struct value value, struct value *result)
-{
-    bool is_fault = cel_is_fault(value);
-    if (macro == CEL_MACRO_MAP || macro == CEL_MACRO_MAP_FILTER) {
-        *result = value;
-        if (!is_fault)
-            loop->items[loop->count++] = value;
-        return is_fault;
-    }
-    if (value.kind != VALUE_BOOL && !is_fault) {
-        value = cel_fault(CEL_FAULT_NOT_BOOL);
-        is_fault = true;
-    }
-    *result = value;
-    if (macro == CEL_MACRO_ALL || macro == CEL_MACRO_EXISTS) {
-        if (is_bool(value, macro == CEL_MACRO_EXISTS))
-            return true;
-        if (is_fault && !cel_is_fault(loop->accumulated))
-            loop->accumulated = value;
-        return false;
-    }
-    if (!is_fault && value.boolean) {
-        if (macro == CEL_MACRO_FILTER)
-            loop->items[loop->count++] = loop->item;
-        else
-            loop->accumulated.integer += 1;
-    }
-    return is_fault;
-}
-
 /* --- the machine
  * -------------------------------------------------------------------------------------------- */
 
 /* `top` is the next free place of the stack. */
 static struct value run_code(const struct cel_program *program, const struct cel_instruction *at,
-                             struct cel_run *run, struct value *top, struct loop *loops)
+                             struct cel_run *run, struct value *top, struct cel_loop *loops)
 {
     const struct cel_instruction *code = program->code;
     struct value result;
@@ -286,8 +274,11 @@ static struct value run_code(const struct cel_program *program, const struct cel
             *top++ = faulted(read_variable(run, at->c), program, at);
             break;
         case CEL_OP_ATTRIBUTE:
-            result = read_variable(run, at->b);
-            *top++ = faulted(select_name(run, result, program->names[at->c]), program, at);
+            *top++ = faulted(read_attribute(run, at->b, program->names[at->c]), program, at);
+            break;
+        case CEL_OP_TEST:
+            *top++ = run_test(run, program, at);
+            at += 1;
             break;
         case CEL_OP_ITEM:
             *top++ = loops[at->b].item;
@@ -357,16 +348,16 @@ static struct value run_code(const struct cel_program *program, const struct cel
             break;
         case CEL_OP_LOGIC:
             top -= 1;
-            result = combine(at->a == CEL_OR, top[-1], *top);
-            if (cel_is_fault(result) && !cel_is_fault(top[-1]) && !cel_is_fault(*top))
-                result = faulted(result, program, at);
-            top[-1] = result;
-            if (is_bool(result, at->a == CEL_OR))
+            if (top[-1].kind == VALUE_BOOL && top->kind == VALUE_BOOL)
+                top[-1].boolean = top->boolean; /* the left one does not decide, or we were not here */
+            else
+                combine(program, at, &top[-1], *top);
+            if (is_bool(top[-1], at->a == CEL_OR))
                 at = code + at->c - 1;
             break;
         case CEL_OP_LOOP:
             result = top[-1];
-            if (loop_begin(run, &loops[at->b], at->a, result, &top[-1]))
+            if (cel_loop_begin(run, &loops[at->b], at->a, result, &top[-1]))
                 top -= 1;
             else {
                 if (!cel_is_fault(result))
@@ -379,11 +370,11 @@ static struct value run_code(const struct cel_program *program, const struct cel
             if (is_bool(*top, true))
                 break;
             if (is_bool(*top, false)) {
-                if (loop_step(&loops[at->b])) {
+                if (cel_loop_step(&loops[at->b])) {
                     at = code + at->c - 1;
                     break;
                 }
-                *top = finish(&loops[at->b], CEL_MACRO_MAP_FILTER);
+                *top = cel_loop_result(&loops[at->b], CEL_MACRO_MAP_FILTER);
             } else if (!cel_is_fault(*top)) {
                 *top = FAULT(NOT_BOOL);
             }
@@ -395,12 +386,12 @@ static struct value run_code(const struct cel_program *program, const struct cel
             result = *top;
             if (!cel_is_fault(result) && result.kind != VALUE_BOOL && at->a < CEL_MACRO_MAP)
                 result = FAULT(NOT_BOOL);
-            if (!loop_take(&loops[at->b], at->a, result, top)) {
-                if (loop_step(&loops[at->b])) {
+            if (!cel_loop_take(&loops[at->b], at->a, result, top)) {
+                if (cel_loop_step(&loops[at->b])) {
                     at = code + at->c - 1;
                     break;
                 }
-                *top = finish(&loops[at->b], at->a);
+                *top = cel_loop_result(&loops[at->b], at->a);
             }
             top += 1;
             break;
@@ -411,6 +402,8 @@ static struct value run_code(const struct cel_program *program, const struct cel
         case CEL_OP_FAULT:
             *top++ = faulted(cel_fault(at->a), program, at);
             break;
+        default: /* the compiler emits no other; said so that the switch needs no test of its range */
+            __builtin_unreachable();
         }
     }
 }
@@ -419,9 +412,9 @@ struct value cel_run_from(const struct cel_program *program, size_t from, struct
 {
     /* Most programs fit; the others take their stack from the arena. */
     struct value small_stack[32];
-    struct loop small_loops[2];
+    struct cel_loop small_loops[2];
     struct value *stack = small_stack;
-    struct loop *loops = small_loops;
+    struct cel_loop *loops = small_loops;
     if (program->max_stack > sizeof small_stack / sizeof *small_stack)
         stack = arena_alloc(run->arena, program->max_stack * sizeof *stack);
     if (program->max_loops > sizeof small_loops / sizeof *small_loops)

@@ -22,6 +22,7 @@ static struct span subject(const struct cel_program *program, const struct cel_i
 {
     switch ((enum cel_opcode)instruction->op) {
     case CEL_OP_ATTRIBUTE:
+    case CEL_OP_TEST:
     case CEL_OP_SELECT:
     case CEL_OP_HAS:
     case CEL_OP_FAULT:
@@ -64,7 +65,7 @@ void cel_fault_describe(const struct cel_program *program, struct value fault, s
     const struct cel_instruction *instruction = &program->code[fault.integer];
     struct span name = subject(program, instruction);
     /* The variable of a fused read is what is missing, not its attribute. */
-    if (fault.size == CEL_FAULT_UNBOUND && instruction->op == CEL_OP_ATTRIBUTE)
+    if (fault.size == CEL_FAULT_UNBOUND && instruction->op != CEL_OP_VARIABLE)
         name = program->variables[instruction->b];
     const char *text = faults[fault.size].text;
     const char *slot = strstr(text, "%N");

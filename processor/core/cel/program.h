@@ -14,18 +14,21 @@ enum cel_opcode {
     CEL_OP_CONSTANT,  /* push constants[c] */
     CEL_OP_VARIABLE,  /* push the variable in slot c */
     CEL_OP_ATTRIBUTE, /* push names[c] of the variable in slot b */
-    CEL_OP_ITEM,      /* push the element that loop b stands at */
-    CEL_OP_SELECT,    /* top = top.names[c] */
-    CEL_OP_HAS,       /* top = has(top.names[c]) */
-    CEL_OP_INDEX,     /* two popped, one pushed */
-    CEL_OP_BINARY,    /* a: enum cel_operator; two popped, one pushed */
-    CEL_OP_UNARY,     /* a: enum cel_operator; top replaced */
-    CEL_OP_CALL,      /* function c with b arguments popped, one pushed */
-    CEL_OP_MATCH,     /* top = does regex c match top */
-    CEL_OP_LIST,      /* c popped, one pushed */
-    CEL_OP_MAP,       /* c popped (key, value, …), one pushed */
-    CEL_OP_JUMP,      /* to c */
-    CEL_OP_BRANCH,  /* ?: - true: pop, go on; false: pop, jump to c; else the top is the fault, jump to d */
+    CEL_OP_TEST,   /* push names[c] of the variable in slot b, compared by operator a with constants[d], and
+                    * pass over the next instruction: the CEL_OP_BINARY that this does too, kept for messages
+                    */
+    CEL_OP_ITEM,   /* push the element that loop b stands at */
+    CEL_OP_SELECT, /* top = top.names[c] */
+    CEL_OP_HAS,    /* top = has(top.names[c]) */
+    CEL_OP_INDEX,  /* two popped, one pushed */
+    CEL_OP_BINARY, /* a: enum cel_operator; two popped, one pushed */
+    CEL_OP_UNARY,  /* a: enum cel_operator; top replaced */
+    CEL_OP_CALL,   /* function c with b arguments popped, one pushed */
+    CEL_OP_MATCH,  /* top = does regex c match top */
+    CEL_OP_LIST,   /* c popped, one pushed */
+    CEL_OP_MAP,    /* c popped (key, value, …), one pushed */
+    CEL_OP_JUMP,   /* to c */
+    CEL_OP_BRANCH, /* ?: - true: pop, go on; false: pop, jump to c; else the top is the fault, jump to d */
     CEL_OP_LOGIC_1, /* a: operator; if the top decides it alone, jump to c */
     CEL_OP_LOGIC,   /* a: operator; two popped, their combination pushed; if it decides, jump to c */
     CEL_OP_LOOP,    /* a: macro, b: loop; pop the range; if it has no elements or is none, push the result
