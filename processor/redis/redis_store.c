@@ -5,6 +5,7 @@
 #include "redis/redis_check.h"
 #include "redis/redis_commit.h"
 #include "redis/redis_store_internal.h"
+#include "redis/redis_tls.h"
 
 #define DEFAULT_TIMEOUT_MS 2000
 
@@ -271,7 +272,7 @@ enum err redis_store_open(const struct redis_store_options *options, struct redi
     enum err error = redis_url_parse(options->url, &url, diag);
     if (error != ERR_OK)
         return error;
-    if (url.tls && !redis_wire_has_tls())
+    if (url.tls && !redis_tls_is_built())
         return diag_set(
             diag, ERR_INVALID, 0, 0,
             "redis.url: rediss:// needs hiredis >= 1.0 with TLS, which this build does not have; "

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "redis/redis_tls.h"
 
 #define RETRY_MIN_MS 20
 #define RETRY_MAX_MS 1000
@@ -174,11 +175,6 @@ static enum err greet(struct redis_wire *wire)
     return error;
 }
 
-bool redis_wire_has_tls(void)
-{
-    return false;
-}
-
 static enum err connect_once(struct redis_wire *wire)
 {
     struct timeval timeout = {.tv_sec = wire->timeout_ms / 1000, .tv_usec = wire->timeout_ms % 1000 * 1000};
@@ -191,6 +187,8 @@ static enum err connect_once(struct redis_wire *wire)
         return lose(wire, "connecting");
     if (wire->url.path[0] == '\0' && redisEnableKeepAlive(wire->context) != REDIS_OK)
         return lose(wire, "connecting");
+    if (wire->url.tls && !redis_tls_start(wire->context, wire->url.host))
+        return lose(wire, "TLS");
     wire->context->reader->fn = &value_functions;
     wire->context->reader->privdata = wire;
     wire->context->reader->maxbuf = 0; /* keep the buffer: it is needed again at once */
@@ -278,13 +276,16 @@ void redis_wire_command(struct redis_wire *wire, size_t count, const char *name)
     redis_wire_text(wire, name);
 }
 
-/* Not through the client library: it would copy, and a server that went away would raise SIGPIPE. */
+/* Without TLS not through the client library: it would copy, and a server that went away would raise
+ * SIGPIPE. */
 enum err redis_wire_send(struct redis_wire *wire)
 {
     size_t sent = 0;
     if (wire->context == NULL)
         return ERR_UNREACHABLE;
-    while (sent < wire->out.size) {
+    if (wire->url.tls && !redis_tls_write(wire->context, buf_span(&wire->out)))
+        return lose(wire, "sending");
+    while (!wire->url.tls && sent < wire->out.size) {
         ssize_t size = send(wire->context->fd, wire->out.data + sent, wire->out.size - sent, MSG_NOSIGNAL);
         if (size < 0 && errno == EINTR)
             continue;

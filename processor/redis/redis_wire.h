@@ -26,9 +26,6 @@ struct redis_wire;
 struct redis_wire *redis_wire_new(const struct redis_url *url, int timeout_ms);
 void redis_wire_free(struct redis_wire *wire);
 
-/* True when rediss:// can be served by this build. */
-bool redis_wire_has_tls(void);
-
 /* Connects unless connected, drops gathered commands. After a failure nothing is tried for a while that
  * grows to a second. Errors: ERR_UNREACHABLE, ERR_REFUSED (password, database). */
 WARN_UNUSED enum err redis_wire_ready(struct redis_wire *wire);
