@@ -129,8 +129,11 @@ void redis_wire_free(struct redis_wire *wire)
 static enum err lose(struct redis_wire *wire, const char *doing)
 {
     const char *why = wire->context == NULL ? "out of memory" : wire->context->errstr;
-    const char *where = wire->url.path[0] != '\0' ? wire->url.path : wire->url.host;
-    snprintf(wire->failure, sizeof(wire->failure), "%s: %s (%s)", doing, why, where);
+    if (wire->url.path[0] != '\0')
+        snprintf(wire->failure, sizeof(wire->failure), "%s: %s (%s)", doing, why, wire->url.path);
+    else
+        snprintf(wire->failure, sizeof(wire->failure), "%s: %s (%s:%d)", doing, why, wire->url.host,
+                 wire->url.port);
     redis_wire_drop(wire);
     return ERR_UNREACHABLE;
 }
