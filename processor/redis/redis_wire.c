@@ -142,7 +142,7 @@ static enum err greeting_check(struct redis_wire *wire, struct arena *arena, siz
 {
     enum err error = ERR_OK;
     for (size_t i = 0; i < replies && error == ERR_OK; i++) {
-        struct redis_value *value;
+        struct redis_value *value = NULL;
         error = redis_wire_receive(wire, arena, &value);
         if (error == ERR_OK && value->kind == REDIS_ERROR)
             error = redis_wire_judge(wire, value);
