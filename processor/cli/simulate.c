@@ -9,6 +9,8 @@
 #include "codec/decision_json.h"
 #include "codec/policy_yaml.h"
 #include "icu/icu_locale.h"
+#include "memory/sim_compare.h"
+#include "memory/sim_summary.h"
 #include "memory/simulate.h"
 
 #define OUTPUT_CHUNK_BYTES ((size_t)256 * 1024)
@@ -22,42 +24,64 @@ struct progress {
     int percent;
 };
 
-struct run {
+/* The command as a whole. */
+struct task {
     const struct cli_call *call;
-    struct campaign_dir dir;
-    const struct campaign_set *campaigns;
     struct locale_port locale;
+    const char *events_path;
     bool has_until;
     int64_t until_ms;
-    const char *events_path;
+    bool summary;                /* figures instead of records */
+    struct sim_compare *compare; /* NULL: nothing is compared */
     struct buf output;
     bool output_failed;
+};
+
+/* The events through one directory of campaigns. */
+struct run {
+    struct task *task;
+    bool after; /* the second of two that are compared */
+    struct campaign_dir dir;
+    const struct campaign_set *campaigns;
+    struct sim_summary *summary; /* NULL: records are printed */
+    size_t users;
     struct progress progress;
 };
 
 /* --- output
  * ------------------------------------------------------------------------------------------------ */
 
-static void flush_output(struct run *run)
+static void flush_output(struct task *task)
 {
-    if (run->output.size != 0 && fwrite(run->output.data, 1, run->output.size, stdout) != run->output.size)
-        run->output_failed = true;
-    buf_clear(&run->output);
+    struct buf *output = &task->output;
+    if (output->size != 0 && fwrite(output->data, 1, output->size, stdout) != output->size)
+        task->output_failed = true;
+    buf_clear(output);
 }
 
-static void print_record(void *self, const struct decision_record *record)
+static void take_record(void *self, const struct decision_record *record)
 {
     struct run *run = self;
-    decision_json_write(&run->output, record);
-    buf_append_byte(&run->output, '\n');
-    if (run->output.size >= OUTPUT_CHUNK_BYTES)
-        flush_output(run);
+    struct task *task = run->task;
+    if (task->compare != NULL)
+        sim_compare_take(task->compare, run->after, record);
+    if (run->summary != NULL) {
+        sim_summary_take(run->summary, record);
+        return;
+    }
+    decision_json_write(&task->output, record);
+    buf_append_byte(&task->output, '\n');
+    if (task->output.size >= OUTPUT_CHUNK_BYTES)
+        flush_output(task);
 }
 
-static void print_refused(void *self, uint64_t line, const char *why)
+/* Both runs refuse the same lines: told once. */
+static void take_refused(void *self, uint64_t line, const char *why)
 {
     const struct run *run = self;
-    fprintf(stderr, "%s:%llu: refused: %s\n", run->events_path, (unsigned long long)line + 1, why);
+    if (!run->after)
+        fprintf(stderr, "%s:%llu: refused: %s\n", run->task->events_path, (unsigned long long)line + 1,
+                why);
 }
 
 static void show_progress(struct progress *progress, bool done)
@@ -90,16 +114,21 @@ static int cannot(const char *what, const char *path)
     return CLI_USAGE;
 }
 
+static void begin_progress(struct progress *progress, FILE *file, bool records_on_terminal)
+{
+    struct stat about;
+    *progress = (struct progress){.percent = -1};
+    progress->shown = isatty(STDERR_FILENO) && !records_on_terminal;
+    if (fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode))
+        progress->total_bytes = about.st_size;
+}
+
 static int take_lines(struct run *run, struct simulation *simulation, FILE *file)
 {
     char *line = NULL;
     size_t capacity = 0;
     ssize_t size;
-    struct stat about;
-    run->progress.shown = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
-    run->progress.percent = -1;
-    if (fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode))
-        run->progress.total_bytes = about.st_size;
+    begin_progress(&run->progress, file, run->summary == NULL && isatty(STDOUT_FILENO));
     while ((size = getline(&line, &capacity, file)) >= 0) {
         run->progress.done_bytes += size;
         run->progress.lines += 1;
@@ -112,78 +141,120 @@ static int take_lines(struct run *run, struct simulation *simulation, FILE *file
     show_progress(&run->progress, true);
     bool failed = ferror(file) != 0;
     free(line);
-    return failed ? cannot("read", run->events_path) : CLI_DONE;
+    return failed ? cannot("read", run->task->events_path) : CLI_DONE;
 }
 
 static int simulate_file(struct run *run, FILE *file)
 {
+    struct task *task = run->task;
     const struct simulation_options options = {
         .campaigns = run->campaigns,
-        .locale = &run->locale,
+        .locale = &task->locale,
         .max_future_ms = MAX_FUTURE_MS,
-        .has_until = run->has_until,
-        .until_ms = run->until_ms,
-        .decisions = {run, print_record},
+        .has_until = task->has_until,
+        .until_ms = task->until_ms,
+        .decisions = {run, take_record},
         .refused_self = run,
-        .refused = print_refused,
+        .refused = take_refused,
     };
     struct simulation *simulation = simulation_new(&options);
     int code = take_lines(run, simulation, file);
     if (code == CLI_DONE)
         simulation_finish(simulation);
+    run->users = simulation_user_count(simulation);
     simulation_free(simulation);
-    flush_output(run);
-    if (code == CLI_DONE && run->output_failed)
-        code = cannot("write to", "standard output");
     return code;
 }
 
 static int simulate(struct run *run)
 {
-    FILE *file = strcmp(run->events_path, "-") == 0 ? stdin : fopen(run->events_path, "r");
+    const char *path = run->task->events_path;
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     if (file == NULL)
-        return cannot("open", run->events_path);
+        return cannot("open", path);
     int code = simulate_file(run, file);
     if (file != stdin)
         fclose(file);
-    else
-        run->events_path = "standard input";
     return code;
 }
 
 /* --- campaigns
  * ------------------------------------------------------------------------------------------------ */
 
-static const struct campaign_set *build_set(struct run *run)
+static const struct campaign_set *build_set(struct campaign_dir *dir, struct arena *arena)
 {
-    struct arena *arena = run->call->arena;
-    struct campaign_life *lives = ARENA_ARRAY(arena, struct campaign_life, run->dir.count);
-    for (size_t i = 0; i < run->dir.count; i++) {
+    struct campaign_life *lives = ARENA_ARRAY(arena, struct campaign_life, dir->count);
+    for (size_t i = 0; i < dir->count; i++) {
         const struct campaign **version = ARENA_NEW(arena, const struct campaign *);
-        run->dir.files[i].campaign->version = 1;
-        *version = run->dir.files[i].campaign;
+        dir->files[i].campaign->version = 1;
+        *version = dir->files[i].campaign;
         lives[i] = (struct campaign_life){.versions = version, .version_count = 1};
     }
-    return campaign_set_build(arena, lives, run->dir.count, run->dir.policy);
+    return campaign_set_build(arena, lives, dir->count, dir->policy);
 }
 
-static int read_campaigns(struct run *run)
+static int begin_run(struct run *run, struct task *task, const char *path)
 {
-    const char *path = cli_flag(run->call, "campaigns");
-    const char *policy = cli_flag(run->call, "policy");
-    struct diag_list diags = {.arena = run->call->arena};
+    const char *policy = cli_flag(task->call, "policy");
+    struct diag_list diags = {.arena = task->call->arena};
+    *run = (struct run){.task = task};
     enum err error = campaign_dir_read(path, span_from_text(policy == NULL ? "" : policy), NULL,
-                                       run->call->arena, &run->dir, &diags);
+                                       task->call->arena, &run->dir, &diags);
     cli_print_diags(&diags);
     if (error != ERR_OK)
         return error == ERR_IO ? CLI_USAGE : CLI_WRONG;
-    run->campaigns = build_set(run);
+    run->campaigns = build_set(&run->dir, task->call->arena);
+    if (task->summary || task->compare != NULL)
+        run->summary = sim_summary_new(run->campaigns, &task->locale);
     return CLI_DONE;
 }
 
-static int read_until(struct run *run)
+static void end_run(struct run *run)
 {
-    const char *until = cli_flag(run->call, "until");
+    sim_summary_free(run->summary);
+    campaign_dir_close(&run->dir);
+}
+
+/* --- the command
+ * ---------------------------------------------------------------------------------------------- */
+
+static int run_one(struct task *task)
+{
+    struct run run;
+    int code = begin_run(&run, task, cli_flag(task->call, "campaigns"));
+    if (code == CLI_DONE)
+        code = simulate(&run);
+    if (code == CLI_DONE && run.summary != NULL)
+        sim_summary_print(run.summary, run.users, &task->output);
+    end_run(&run);
+    return code;
+}
+
+static int run_both(struct task *task, const char *other)
+{
+    struct run before, after;
+    task->compare = sim_compare_new();
+    int code = begin_run(&before, task, cli_flag(task->call, "campaigns"));
+    int other_code = begin_run(&after, task, other);
+    after.after = true;
+    code = code != CLI_DONE ? code : other_code;
+    if (code == CLI_DONE)
+        code = simulate(&before);
+    if (code == CLI_DONE)
+        code = simulate(&after);
+    if (code == CLI_DONE) {
+        sim_summary_compare(before.summary, after.summary, &task->output);
+        sim_compare_print(task->compare, &task->output);
+    }
+    end_run(&before);
+    end_run(&after);
+    sim_compare_free(task->compare);
+    return code;
+}
+
+static int read_until(struct task *task)
+{
+    const char *until = cli_flag(task->call, "until");
     if (until == NULL)
         return CLI_DONE;
     char *end;
@@ -191,33 +262,43 @@ static int read_until(struct run *run)
     long long ms = strtoll(until, &end, 10);
     bool number = errno == 0 && end != until && *end == '\0';
     struct value value = number ? value_int(ms) : value_string(span_from_text(until));
-    if (simulation_time(value, &run->until_ms) != ERR_OK)
-        return cli_usage(run->call, "--until needs an RFC 3339 time such as 2026-12-01T08:30:00Z, not `%s`",
-                         until);
-    run->has_until = true;
+    if (simulation_time(value, &task->until_ms) != ERR_OK)
+        return cli_usage(task->call,
+                         "--until needs an RFC 3339 time such as 2026-12-01T08:30:00Z, not `%s`", until);
+    task->has_until = true;
     return CLI_DONE;
+}
+
+static int check_flags(struct task *task)
+{
+    const char *compare = cli_flag(task->call, "compare");
+    if (cli_flag(task->call, "campaigns") == NULL)
+        return cli_usage(task->call, "--campaigns DIR is missing");
+    if (task->events_path == NULL)
+        return cli_usage(task->call, "--events FILE is missing");
+    if (compare != NULL && strcmp(task->events_path, "-") == 0)
+        return cli_usage(task->call, "--compare reads the events twice: --events must name a file");
+    return read_until(task);
 }
 
 static int run_simulate(const struct cli_call *call)
 {
-    struct run run = {.call = call, .events_path = cli_flag(call, "events")};
-    if (cli_flag(call, "campaigns") == NULL)
-        return cli_usage(call, "--campaigns DIR is missing");
-    if (run.events_path == NULL)
-        return cli_usage(call, "--events FILE is missing");
-    int code = read_until(&run);
+    struct task task = {.call = call, .events_path = cli_flag(call, "events")};
+    const char *compare = cli_flag(call, "compare");
+    task.summary = cli_flag(call, "summary") != NULL;
+    int code = check_flags(&task);
     if (code != CLI_DONE)
         return code;
-    code = read_campaigns(&run);
-    if (code == CLI_DONE && icu_locale_open(&run.locale) != ERR_OK) {
+    if (icu_locale_open(&task.locale) != ERR_OK) {
         fputs("declic simulate: ICU's data cannot be loaded; install ICU's data files\n", stderr);
-        code = CLI_USAGE;
+        return CLI_USAGE;
     }
-    if (code == CLI_DONE)
-        code = simulate(&run);
-    icu_locale_close(&run.locale);
-    campaign_dir_close(&run.dir);
-    buf_free(&run.output);
+    code = compare != NULL ? run_both(&task, compare) : run_one(&task);
+    flush_output(&task);
+    if (code == CLI_DONE && task.output_failed)
+        code = cannot("write to", "standard output");
+    icu_locale_close(&task.locale);
+    buf_free(&task.output);
     return code;
 }
 
@@ -226,6 +307,8 @@ static const struct cli_flag flags[] = {
     {"policy", "FILE", "another policy"},
     {"events", "FILE", "recorded events and profiles, one JSON object a line; -: standard input"},
     {"until", "TIME", "stop the clock there; default: when nothing is pending any more"},
+    {"summary", NULL, "figures for each campaign instead of the records"},
+    {"compare", "DIR", "what these campaigns would have done differently, instead of the records"},
     {0},
 };
 

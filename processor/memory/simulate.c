@@ -404,6 +404,11 @@ void simulation_finish(struct simulation *simulation)
                  false);
 }
 
+size_t simulation_user_count(const struct simulation *simulation)
+{
+    return simulation->users.count;
+}
+
 /* --- beginning and end ---------------------------------------------------------------------------------
  */
 

@@ -45,7 +45,10 @@ void simulation_take(struct simulation *simulation, struct span line);
  * trigger is then entered). */
 void simulation_finish(struct simulation *simulation);
 
-/* The next arrival as a simulation's or an intake's time: RFC 3339 text or whole ms. ERR_INVALID. */
+/* How many users the lines named so far. */
+size_t simulation_user_count(const struct simulation *simulation);
+
+/* An arrival as a line or --until gives it: RFC 3339 text or whole ms. ERR_INVALID. */
 WARN_UNUSED enum err simulation_time(struct value value, int64_t *time_ms);
 
 #endif
