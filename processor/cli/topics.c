@@ -1,5 +1,6 @@
 /* `declic topics create`. */
 #include <stdio.h>
+#include <time.h>
 
 #include "app/own_topics.h"
 #include "cli/service.h"
@@ -53,32 +54,49 @@ static void tell_missing_sources(const struct config *config,
                    SPAN_PRINTF(config->sources[i].topic));
 }
 
+/* Topics are known a moment after they were made: waits until the broker tells of all of them, so that what
+ * comes next finds them. */
+static enum err describe_all(struct kafka_admin *admin, const struct span *names, size_t own, size_t count,
+                             struct arena *arena, struct kafka_topic_description *descriptions,
+                             struct diag *diag)
+{
+    int64_t until_ms = service_now_ms() + SERVICE_TIMEOUT_MS;
+    for (;;) {
+        enum err error = kafka_admin_topics_describe(admin, names, count, true, SERVICE_TIMEOUT_MS, arena,
+                                                     descriptions, diag);
+        if (error != ERR_OK)
+            return error;
+        size_t known = 0;
+        while (known < own && descriptions[known].exists)
+            known++;
+        if (known == own || service_now_ms() >= until_ms)
+            return ERR_OK;
+        nanosleep(&(struct timespec){0, 50000000}, NULL);
+    }
+}
+
 static enum err create(const struct config *config, struct kafka_admin *admin, struct arena *arena,
                        int *wrong, struct diag *diag)
 {
-    size_t count;
-    const struct kafka_topic_plan *plans = own_topics(config, arena, &count);
-    struct kafka_topic_outcome *outcomes = ARENA_ARRAY(arena, struct kafka_topic_outcome, count);
+    size_t own;
+    const struct kafka_topic_plan *plans = own_topics(config, arena, &own);
+    struct kafka_topic_outcome *outcomes = ARENA_ARRAY(arena, struct kafka_topic_outcome, own);
     enum err error =
-        kafka_admin_topics_create(admin, plans, count, SERVICE_TIMEOUT_MS, arena, outcomes, diag);
+        kafka_admin_topics_create(admin, plans, own, SERVICE_TIMEOUT_MS, arena, outcomes, diag);
     if (error != ERR_OK)
         return error;
-    *wrong = tell_outcomes(plans, count, outcomes);
-    /* The settings of those two matter; the sources need only be there. */
-    size_t asked = 2 + config->source_count;
-    struct span *names = ARENA_ARRAY(arena, struct span, asked);
-    names[0] = plans[0].name;
-    names[1] = plans[1].name;
-    for (size_t i = 0; i < config->source_count; i++)
-        names[2 + i] = config->sources[i].topic;
+    *wrong = tell_outcomes(plans, own, outcomes);
+    size_t count = own + config->source_count;
+    struct span *names = ARENA_ARRAY(arena, struct span, count);
+    for (size_t i = 0; i < count; i++)
+        names[i] = i < own ? plans[i].name : config->sources[i - own].topic;
     struct kafka_topic_description *descriptions =
-        ARENA_ARRAY(arena, struct kafka_topic_description, asked);
-    error = kafka_admin_topics_describe(admin, names, asked, true, SERVICE_TIMEOUT_MS, arena, descriptions,
-                                        diag);
+        ARENA_ARRAY(arena, struct kafka_topic_description, count);
+    error = describe_all(admin, names, *wrong == 0 ? own : 0, count, arena, descriptions, diag);
     if (error != ERR_OK)
         return error;
-    *wrong += tell_complaints(plans, 2, descriptions, arena);
-    tell_missing_sources(config, descriptions + 2);
+    *wrong += tell_complaints(plans, own, descriptions, arena);
+    tell_missing_sources(config, descriptions + own);
     return ERR_OK;
 }
 

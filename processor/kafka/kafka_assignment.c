@@ -16,6 +16,10 @@ enum part_state {
 struct part {
     enum part_state state;
     bool stopped; /* the client stopped it (offset out of range): a seek is refused, assign anew */
+    /* Something came from it, so the client has found the end at which it was assigned. A seek before that
+     * is accepted, and then undone by the answer to the client's question for the end: records would be
+     * passed over without a word (seen with librdkafka 2.0.2). */
+    bool found_end;
     int64_t wanted;
 };
 
@@ -155,6 +159,8 @@ static void part_seek(struct kafka_assignment *a, int32_t partition)
         part_reassign(a, partition, part->wanted);
         return;
     }
+    if (!part->found_end)
+        return;
     rd_kafka_topic_partition_list_t *list = kafka_list_of_one(a->topic, partition, part->wanted);
     rd_kafka_error_t *error = rd_kafka_seek_partitions(a->client, list, SEEK_TIMEOUT_MS);
     if (error == NULL && list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -287,8 +293,10 @@ void kafka_assignment_hand_out(struct kafka_assignment *a, rd_kafka_event_t *mes
     };
     for (size_t i = 0; i < count; i++) {
         standing->partitions[i] = list->elems[i].partition;
-        if (standing->assign)
+        if (standing->assign) {
             part_set(a, standing->partitions[i], PART_IDLE);
+            part_at(a, standing->partitions[i])->found_end = false;
+        }
     }
     a->ever_given = a->ever_given || (standing->assign && count > 0);
     event->kind = standing->assign                      ? JOURNAL_ASSIGNED
@@ -340,4 +348,9 @@ void kafka_assignment_free(struct kafka_assignment *a)
         rd_kafka_consumer_group_metadata_destroy(a->metadata);
     free(a->parts);
     free(a);
+}
+
+void kafka_assignment_saw(struct kafka_assignment *a, int32_t partition)
+{
+    part_at(a, partition)->found_end = true;
 }

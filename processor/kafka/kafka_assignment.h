@@ -39,6 +39,8 @@ WARN_UNUSED enum err kafka_assignment_start(struct kafka_assignment *assignment,
 bool kafka_assignment_settle(struct kafka_assignment *assignment);
 /* True when what comes from this partition is from where the engine wanted it. */
 bool kafka_assignment_is_reading(const struct kafka_assignment *assignment, int32_t partition);
+/* A record or an end came from this partition, wanted or not: it can be moved from now on. */
+void kafka_assignment_saw(struct kafka_assignment *assignment, int32_t partition);
 /* The client has stopped reading it (offset out of range). */
 void kafka_assignment_stopped(struct kafka_assignment *assignment, int32_t partition);
 

@@ -57,6 +57,8 @@ static void journal_resume(void *self, int32_t partition)
 static bool record_hand_out(struct kafka_journal *j, rd_kafka_event_t *message, struct journal_event *event)
 {
     const rd_kafka_message_t *record = rd_kafka_event_message_next(message);
+    if (record != NULL)
+        kafka_assignment_saw(j->assignment, record->partition);
     if (record == NULL || !kafka_assignment_is_reading(j->assignment, record->partition)) {
         rd_kafka_event_destroy(message);
         return false;
@@ -81,6 +83,8 @@ static bool partition_error_hand_out(struct kafka_journal *j, rd_kafka_resp_err_
         kafka_assignment_stopped(j->assignment, partition);
         kafka_watermark_forget_low(j->watermark, partition); /* the log is not the one that was known */
     }
+    if (error == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        kafka_assignment_saw(j->assignment, partition);
     if (!kafka_assignment_is_reading(j->assignment, partition))
         return false;
     event->partition = partition;
