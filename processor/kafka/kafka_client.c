@@ -63,7 +63,9 @@ void kafka_watch_error(struct kafka_watch *watch, rd_kafka_resp_err_t error, con
     bool say;
     atomic_fetch_add(&watch->troubles, 1);
     pthread_mutex_lock(&watch->lock);
-    snprintf(watch->last_error, sizeof(watch->last_error), "%s: %s", rd_kafka_err2name(error), text);
+    /* "All brokers are down" comes after the errors that say which, and why. */
+    if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || watch->last_error[0] == '\0')
+        snprintf(watch->last_error, sizeof(watch->last_error), "%s: %s", rd_kafka_err2name(error), text);
     say = log_repeat_due(&watch->errors, kafka_now_us() / 1000, &times);
     pthread_mutex_unlock(&watch->lock);
     if (say && watch->log != NULL)

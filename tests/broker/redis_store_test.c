@@ -2,6 +2,7 @@
 #include "redis/redis_store.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +188,39 @@ static void test_it_comes_back_after_kill(void **state)
     redis_store_close(store);
 }
 
+/* A server that hangs: calls come back after the time-out. The commit that was under way is made when the
+ * server goes on, or never, and which of them is read from the head. */
+static void test_a_hanging_server_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct redis_store *store = store_open();
+    struct store_port port = redis_store_port(store);
+    struct arena arena;
+    enum err error;
+    int64_t head;
+    int32_t partition = 0;
+    struct store_read read = {.partition = 0};
+    struct store_commit commit = commit_of(STORE_NO_HEAD, 5, NULL, 0);
+    arena_init(&arena, 0);
+    assert_int_equal(port.fold_commit(port.self, &commit, 1), ERR_OK);
+    assert_int_equal(port.fold_read(port.self, &read, 1, &arena), ERR_OK);
+    kill(server.pid, SIGSTOP);
+    commit = commit_of(5, 6, NULL, 0);
+    error = port.fold_commit(port.self, &commit, 1);
+    enum err reading = port.heads_read(port.self, &partition, 1, &head);
+    kill(server.pid, SIGCONT);
+    assert_int_equal(error, ERR_UNKNOWN_OUTCOME);
+    assert_int_equal(reading, ERR_UNREACHABLE);
+    UNTIL_REACHABLE(error, port.heads_read(port.self, &partition, 1, &head));
+    assert_int_equal(error, ERR_OK);
+    assert_true(head == 5 || head == 6);
+    commit = commit_of(6, 7, NULL, 0);
+    UNTIL_REACHABLE(error, port.fold_commit(port.self, &commit, 1));
+    assert_true(error == ERR_OK || error == ERR_CONFLICT);
+    arena_destroy(&arena);
+    redis_store_close(store);
+}
+
 /* At maxmemory new users are refused, those who are there can be rewritten and deleted. */
 static void test_a_full_server_still_settles(void **state)
 {
@@ -333,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_rewound_head_is_noticed, flush),
         cmocka_unit_test_setup(test_a_foreign_key_is_an_error, flush),
         cmocka_unit_test_setup(test_it_comes_back_after_kill, flush),
+        cmocka_unit_test_setup(test_a_hanging_server_is_not_waited_for, flush),
         cmocka_unit_test_setup(test_a_full_server_still_settles, flush),
         cmocka_unit_test_setup(test_an_evicting_server_is_refused, flush),
         cmocka_unit_test_setup(test_a_replica_is_waited_for, flush),
