@@ -58,7 +58,8 @@ static inline bool span_starts_with(struct span s, struct span prefix)
 
 static inline struct span span_slice(struct span s, size_t from, size_t to)
 {
-    return (struct span){s.data + from, to - from};
+    /* An empty span may have no address, and nothing may be added to that. */
+    return (struct span){from == 0 ? s.data : s.data + from, to - from};
 }
 
 #endif

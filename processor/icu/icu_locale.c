@@ -83,25 +83,34 @@ void icu_cache_clear(struct icu_cache *cache)
         }
 }
 
+/* Copies `locale` as a BCP 47 tag: underscores become dashes, what follows a dot or an at sign
+ * ("fr_FR.UTF-8") is left out. False for characters that no locale has: ICU itself does not mind them, and
+ * crashes later. */
+static bool copy_tag(struct span locale, char tag[ICU_NAME_BYTES])
+{
+    size_t size = 0;
+    for (; size < locale.size && locale.data[size] != '.' && locale.data[size] != '@'; size++) {
+        char c = locale.data[size] == '_' ? '-' : locale.data[size];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_letter && !(c >= '0' && c <= '9') && c != '-')
+            return false;
+        tag[size] = c;
+    }
+    tag[size] = '\0';
+    return size > 0;
+}
+
 /* Fills id with ICU's form of `locale`; false when it is not one. */
 static bool canonical_id(struct span locale, char id[ICU_NAME_BYTES])
 {
-    char text[ICU_NAME_BYTES];
-    if (locale.size == 0 || locale.size >= sizeof text || memchr(locale.data, '\0', locale.size) != NULL)
+    char tag[ICU_NAME_BYTES];
+    if (!copy_tag(locale, tag))
         return false;
-    memcpy(text, locale.data, locale.size);
-    text[locale.size] = '\0';
     UErrorCode status = U_ZERO_ERROR;
     int32_t parsed = 0;
-    int32_t length = uloc_forLanguageTag(text, id, ICU_NAME_BYTES, &parsed, &status);
-    if (U_SUCCESS(status) && parsed == (int32_t)locale.size && length > 0 && length < ICU_NAME_BYTES)
-        return true;
-    status = U_ZERO_ERROR;
-    length = uloc_canonicalize(text, id, ICU_NAME_BYTES, &status);
-    if (U_FAILURE(status) || length <= 0 || length >= ICU_NAME_BYTES)
-        return false;
-    char language[ULOC_LANG_CAPACITY];
-    return uloc_getLanguage(id, language, sizeof language, &status) > 0 && U_SUCCESS(status);
+    int32_t length = uloc_forLanguageTag(tag, id, ICU_NAME_BYTES, &parsed, &status);
+    return U_SUCCESS(status) && status != U_STRING_NOT_TERMINATED_WARNING &&
+           parsed == (int32_t)strlen(tag) && length > 0 && length < ICU_NAME_BYTES;
 }
 
 const char *icu_locale_id(struct icu_state *state, struct span locale)

@@ -167,12 +167,20 @@ static void names_are_the_locales(void **state)
         int index;
         const char *text;
     } cases[] = {
-        {"fr", LOCALE_MONTH_WIDE, 12, "décembre"}, {"fr-CA", LOCALE_WEEKDAY_WIDE, 0, "dimanche"},
-        {"de_DE", LOCALE_MONTH_SHORT, 3, "März"},  {"ar", LOCALE_MONTH_WIDE, 1, "يناير"},
-        {"th", LOCALE_MONTH_WIDE, 1, "มกราคม"},    {"th", LOCALE_WEEKDAY_WIDE, 1, "วันจันทร์"},
-        {"fa", LOCALE_MONTH_WIDE, 1, "ژانویهٔ"},    {"en", LOCALE_DAY_PERIOD, 1, "PM"},
-        {"en", LOCALE_WEEKDAY_SHORT, 6, "Sat"},    {"zz-nonsense!", LOCALE_MONTH_WIDE, 5, "May"},
-        {"", LOCALE_MONTH_WIDE, 5, "May"},         {"ja", LOCALE_WEEKDAY_SHORT, 0, "日"},
+        {"fr", LOCALE_MONTH_WIDE, 12, "décembre"},
+        {"fr-CA", LOCALE_WEEKDAY_WIDE, 0, "dimanche"},
+        {"de_DE", LOCALE_MONTH_SHORT, 3, "März"},
+        {"ar", LOCALE_MONTH_WIDE, 1, "يناير"},
+        {"th", LOCALE_MONTH_WIDE, 1, "มกราคม"},
+        {"th", LOCALE_WEEKDAY_WIDE, 1, "วันจันทร์"},
+        {"fa", LOCALE_MONTH_WIDE, 1, "ژانویهٔ"},
+        {"en", LOCALE_DAY_PERIOD, 1, "PM"},
+        {"en", LOCALE_WEEKDAY_SHORT, 6, "Sat"},
+        {"zz-nonsense!", LOCALE_MONTH_WIDE, 5, "May"},
+        {"", LOCALE_MONTH_WIDE, 5, "May"},
+        {"dcase ate:10", LOCALE_MONTH_WIDE, 5, "May"}, /* crashed ICU 72 */
+        {"fr_FR.UTF-8", LOCALE_MONTH_WIDE, 5, "mai"},
+        {"ja", LOCALE_WEEKDAY_SHORT, 0, "日"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_text(
