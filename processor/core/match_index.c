@@ -202,11 +202,9 @@ size_t match_index_find(const struct match_index *index, struct span event, stru
     for (size_t i = 0; i < group->attribute_count; i++)
         if (any_common(passed, group->attributes[i].tested, group->word_count))
             apply(group, &group->attributes[i], attributes, passed, set);
-    size_t count = 0;
-    for (uint32_t i = 0; i < group->word_count; i++)
-        count += (size_t)__builtin_popcountll(passed[i]);
-    struct match *found = arena_alloc(scratch, count * sizeof *found);
-    (void)collect(group, passed, found);
+    /* Room for all: counting the bits first would cost as much as collecting them. */
+    struct match *found = arena_alloc(scratch, group->count * sizeof *found);
+    size_t count = collect(group, passed, found);
     *matches = found;
     return count;
 }

@@ -276,10 +276,6 @@ static struct value run_code(const struct cel_program *program, const struct cel
         case CEL_OP_ATTRIBUTE:
             *top++ = faulted(read_attribute(run, at->b, program->names[at->c]), program, at);
             break;
-        case CEL_OP_TEST:
-            *top++ = run_test(run, program, at);
-            at += 1;
-            break;
         case CEL_OP_ITEM:
             *top++ = loops[at->b].item;
             break;
@@ -342,6 +338,13 @@ static struct value run_code(const struct cel_program *program, const struct cel
                 at = code + at->d - 1;
             }
             break;
+        case CEL_OP_TEST:
+            *top++ = run_test(run, program, at);
+            at += 1;
+            if (at[1].op != CEL_OP_LOGIC_1)
+                break;
+            at += 1; /* what follows most often is done here too */
+            __attribute__((fallthrough));
         case CEL_OP_LOGIC_1:
             if (is_bool(top[-1], at->a == CEL_OR))
                 at = code + at->c - 1;
