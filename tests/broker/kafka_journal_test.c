@@ -81,6 +81,31 @@ static void test_nothing_is_read_before_start(void **state)
     close_member(&member, journal, NULL);
 }
 
+/* Started in the instant after the rebalance was answered, while the client still asks for the end at which
+ * it was assigned: that answer must not undo the start (librdkafka 2.0.2 would). */
+static void test_a_start_right_after_the_answer(void **state)
+{
+    (void)state;
+    enum { PARTITIONS = 8, ROUNDS = 6 };
+    kafka_site_topics(&site, PARTITIONS);
+    for (int p = 0; p < PARTITIONS; p++)
+        kafka_site_fill(&site, p, 20);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct kafka_journal *journal = kafka_site_journal(&site);
+        struct journal_member member;
+        journal_member_init(&member, kafka_journal_port(journal), -1);
+        MEMBER_UNTIL(&member, NULL, member.owned_count == PARTITIONS);
+        (void)journal_member_poll(&member, 0);
+        for (int p = 0; p < PARTITIONS; p++)
+            journal_member_start(&member, p, 5);
+        for (int p = 0; p < PARTITIONS; p++) {
+            MEMBER_UNTIL(&member, NULL, member.ended[p] == 20);
+            assert_int_equal(member.records[p], 15);
+        }
+        close_member(&member, journal, NULL);
+    }
+}
+
 /* Partitions move one by one, each is owned once, and come back when the second member leaves. */
 static void test_two_members_share_and_give_back(void **state)
 {
@@ -163,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading_begins_where_the_engine_says),
         cmocka_unit_test(test_nothing_is_read_before_start),
+        cmocka_unit_test(test_a_start_right_after_the_answer),
         cmocka_unit_test(test_two_members_share_and_give_back),
         cmocka_unit_test(test_watermarks_and_an_open_transaction),
     };
