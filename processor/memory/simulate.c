@@ -127,13 +127,14 @@ static bool wake_is_known(const struct simulation *simulation, const struct date
 
 static void store(struct simulation *simulation, struct sim_user *user, const struct user_state *state)
 {
-    buf_clear(&simulation->encoded);
-    user_state_encode(state, &simulation->encoded);
-    sim_user_set_state(user, buf_span(&simulation->encoded));
     for (size_t i = 0; i < state->wakes.count; i++) {
         if (!wake_is_known(simulation, &state->wakes.items[i]))
             put_wake(simulation, state->wakes.items[i].at_ms);
     }
+    buf_clear(&simulation->encoded);
+    user_state_encode(state, &simulation->encoded);
+    /* The state pointed into the former bytes: it is over with this. */
+    sim_user_set_state(user, buf_span(&simulation->encoded));
 }
 
 /* --- deciding
