@@ -77,6 +77,7 @@ static void collect_journey(struct collecting *collecting, const struct fold *fo
         send->priority = campaign->priority;
         send->journey = (uint32_t)index;
         send->step = i;
+        send->steps = journey->steps;
         send->attempt = step->attempt;
         send->marked = step->marked;
         send_id_make(journey->campaign, state->user, journey->key, journey->trigger.id,
@@ -96,7 +97,7 @@ size_t decide_collect(const struct fold *fold, const struct user_state *state, i
         struct due_send *send =
             ARENA_PUSH(arena, &collecting.sends, &collecting.count, &collecting.capacity);
         send->due_ms = state->wakes.items[i].at_ms;
-        send->journey = (uint32_t)i;
+        send->wake = state->wakes.items[i];
         send->step = DUE_WAKE;
     }
     if (collecting.count > 1)
@@ -368,7 +369,7 @@ static void fill_message(const struct deciding *deciding, struct outbound_messag
 static void decide_wake(const struct user_state *state, const struct due_send *send, int64_t now_ms,
                         struct decided *decided)
 {
-    const struct date_wake *wake = &state->wakes.items[send->journey];
+    const struct date_wake *wake = &send->wake;
     decided->settled = (struct settled){
         .user = state->user,
         .campaign = wake->campaign,
@@ -379,6 +380,17 @@ static void decide_wake(const struct user_state *state, const struct due_send *s
     };
 }
 
+static const struct journey *find_journey(const struct user_state *state, const struct due_send *send)
+{
+    const struct journey *journeys = state->journeys.items;
+    if (send->journey < state->journeys.count && journeys[send->journey].steps == send->steps)
+        return &journeys[send->journey];
+    for (size_t i = 0; i < state->journeys.count; i++)
+        if (journeys[i].steps == send->steps)
+            return &journeys[i];
+    abort(); /* a journey with a pending send does not go away */
+}
+
 void decide_send(const struct fold *fold, const struct user_state *state, const struct due_send *send,
                  int64_t now_ms, struct decided *decided)
 {
@@ -387,7 +399,7 @@ void decide_send(const struct fold *fold, const struct user_state *state, const 
         decide_wake(state, send, now_ms, decided);
         return;
     }
-    const struct journey *journey = &state->journeys.items[send->journey];
+    const struct journey *journey = find_journey(state, send);
     struct deciding deciding = {
         .fold = fold,
         .state = state,

@@ -8,8 +8,11 @@
 
 #include "core/fold.h"
 #include "core/outbound.h"
+#include "core/user_state.h"
 
-/* A pending send. `journey` and `step` index the state it was collected from.
+/* A pending send. It stands for the same send while others of the user are folded as settled, though the
+ * journeys change their places in the state meanwhile: `steps` is where the journey's steps lie, which
+ * they keep, `journey` only where the journey was last.
  *
  * With step DUE_WAKE it is no send but a day that has come (a yearly trigger whose journey was over
  * before its day): settled like a send, so that the fold enters the next year's, without a record. */
@@ -17,8 +20,10 @@ struct due_send {
     int64_t due_ms;
     int priority;
     unsigned char send_id[SEND_ID_BYTES]; /* zeros for a wake */
-    uint32_t journey;                     /* for a wake: index in state->wakes */
+    uint32_t journey;
     uint32_t step;
+    const struct step_state *steps;
+    struct date_wake wake; /* with DUE_WAKE */
     uint32_t attempt;
     bool marked; /* due at once, to be settled as cancelled, restarted or skipped */
 };

@@ -198,9 +198,6 @@ static void do_decide(struct stage *stage, const char *at, bool fold)
             continue;
         stage->under_way_count = 0;
         fold_settled(&stage->fold, &stage->state, &stage->under_way[0], now_ms);
-        /* The places of the others may have changed. */
-        count = decide_collect(&stage->fold, &stage->state, now_ms, &stage->batch, &sends);
-        i = SIZE_MAX;
     }
 }
 

@@ -351,9 +351,25 @@ static void a_user_becomes_unknown(void **state)
                        "decide 12:00", "= sent second[a] 12:00", "empty")});
 }
 
+/* --- several sends of one user, decided in a row ------------------------------------------------------ */
+
+static void journeys_that_end_give_up_their_place(void **state)
+{
+    (void)state;
+    run(cart, 0,
+        LINES("event e1 cart 10:00 {\"cart\":\"c\"}", "= scheduled first[c] 11:00",
+              "= scheduled second[c] 12:00", "event e2 cart 10:01 {\"cart\":\"d\"}",
+              "= scheduled first[d] 11:01", "= scheduled second[d] 12:01",
+              "event e3 cart 10:02 {\"cart\":\"e\"}", "= scheduled first[e] 11:02",
+              "= scheduled second[e] 12:02", "decide 11:30", "= sent first[c] 11:00",
+              "= sent first[d] 11:01", "= sent first[e] 11:02", "decide 12:30", "= sent second[c] 12:00",
+              "= sent second[d] 12:01", "= sent second[e] 12:02", "next never"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(journeys_that_end_give_up_their_place),
         cmocka_unit_test(cancel_marks_what_may_be_under_way),
         cmocka_unit_test(cancel_well_before_settles_at_once),
         cmocka_unit_test(without_a_window_nothing_is_marked),
