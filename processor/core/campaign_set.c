@@ -159,6 +159,31 @@ static int64_t sent_keep(const struct policy *policy)
     return keep_ms;
 }
 
+/* One entry for each trigger of the current version and each cancel of any version on that event name. */
+static const struct match_index *index_of(struct arena *arena, const struct draft *draft)
+{
+    struct match_entry *entries = NULL;
+    size_t count = 0, capacity = 0;
+    for (uint32_t i = 0; i < draft->slot_count; i++) {
+        const struct campaign_slot *slot = draft->slots[i];
+        for (size_t j = 0; j < slot->current->trigger_count; j++) {
+            const struct trigger *trigger = &slot->current->triggers[j];
+            if ((trigger->kind == TRIGGER_EVENT || trigger->kind == TRIGGER_THING) &&
+                span_equal(trigger->event, draft->name))
+                *ARENA_PUSH(arena, &entries, &count, &capacity) =
+                    (struct match_entry){draft->name, trigger->where.program, i};
+        }
+        for (size_t v = 0; v < slot->life.version_count; v++) {
+            const struct campaign *version = slot->life.versions[v];
+            for (size_t j = 0; j < version->cancel_count; j++)
+                if (span_equal(version->cancels[j].event, draft->name))
+                    *ARENA_PUSH(arena, &entries, &count, &capacity) =
+                        (struct match_entry){draft->name, version->cancels[j].where.program, i};
+        }
+    }
+    return match_index_build(entries, count, VARIABLE_EVENT, arena);
+}
+
 /* The finished table of drafts; power of two, at most half full. */
 static const struct event_interest *build_interests(struct builder *builder, size_t *mask)
 {
@@ -175,6 +200,7 @@ static const struct event_interest *build_interests(struct builder *builder, siz
             .name = draft->name,
             .slots = draft->slots,
             .slot_count = draft->slot_count,
+            .index = index_of(builder->arena, draft),
             .counters = draft->counters,
             .counter_count = draft->counter_count,
             .follows = draft->follows,

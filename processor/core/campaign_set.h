@@ -8,6 +8,7 @@
 #define DECLIC_CORE_CAMPAIGN_SET_H
 
 #include "core/campaign.h"
+#include "core/match_index.h"
 
 struct cel_program;
 
@@ -54,6 +55,9 @@ struct event_interest {
     struct span name;
     const struct campaign_slot *const *slots; /* that name it in a trigger or a cancel, in order of id */
     size_t slot_count;
+    /* Which of the slots an event may concern, by the `where`s of their triggers and cancels on that name;
+     * the ids are places in `slots`. */
+    const struct match_index *index;
     const struct counter_spec *const *counters;
     size_t counter_count;
     const struct follow_interest *follows;

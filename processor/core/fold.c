@@ -98,10 +98,14 @@ void fold_event(struct fold *fold, struct user_state *state, const struct event 
         fold_count_event(&pass, interest);
         fold_follow_event(&pass, interest);
     }
-    for (size_t i = 0; i < interest->slot_count; i++) {
+    const struct match *matches;
+    size_t count = match_index_find(interest->index, event->name, event->attributes, fold->arena, &matches);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && matches[i].id == matches[i - 1].id)
+            continue; /* another trigger or cancel of the same campaign */
         if (!duplicate)
-            fold_cancel(&pass, interest->slots[i]);
-        trigger_campaign(&pass, interest->slots[i], duplicate);
+            fold_cancel(&pass, interest->slots[matches[i].id]);
+        trigger_campaign(&pass, interest->slots[matches[i].id], duplicate);
     }
 }
 
