@@ -77,7 +77,7 @@ static void open_remove_partition(struct intake_blocks *blocks, int32_t partitio
  * encoded. */
 static size_t entry_bound(const struct entry *entry, size_t record_bytes)
 {
-    size_t names = entry->kind == ENTRY_EVENT
+    size_t names = entry->kind == ENTRY_EVENT || entry->kind == ENTRY_THING
                        ? entry->event.id.size + entry->event.traceparent.size + entry->event.tracestate.size
                        : entry->profile.user.size;
     return 3 * record_bytes + names + 1024;

@@ -155,6 +155,7 @@ static int64_t arrival_of(const struct entry *entry)
 {
     switch (entry->kind) {
     case ENTRY_EVENT:
+    case ENTRY_THING:
         return entry->event.arrived_ms;
     case ENTRY_PROFILE:
         return entry->profile.arrived_ms;
@@ -170,6 +171,7 @@ void journal_writer_add(struct journal_writer *writer, const struct entry *entry
     buf_clear(&writer->body);
     switch (entry->kind) {
     case ENTRY_EVENT:
+    case ENTRY_THING:
         append_event(writer, entry);
         break;
     case ENTRY_PROFILE:
@@ -362,6 +364,7 @@ enum err journal_reader_next(struct journal_reader *reader, struct entry *entry)
     *entry = (struct entry){.kind = (enum entry_kind)kind};
     switch (kind) {
     case ENTRY_EVENT:
+    case ENTRY_THING:
         read_event(reader, &body, entry);
         break;
     case ENTRY_PROFILE:

@@ -13,6 +13,7 @@
  *
  *     EVENT    flags (1: source, 2: traceparent, 4: tracestate), source, arrived - base_ms (zigzag),
  *              time - arrived (zigzag), id, user, name, attributes, traceparent, tracestate
+ *     THING    as EVENT; the user is empty
  *     PROFILE  flags (1: source, 2: tombstone), source, arrived - base_ms, time - arrived (zigzag),
  *              user, attributes
  *     SETTLED  user, campaign, version, key, trigger_id, step, attempt, outcome, reason, due, then
@@ -45,7 +46,7 @@ struct journal_writer {
 
 void journal_writer_free(struct journal_writer *writer);
 
-/* Adds an entry; nothing of it is kept. Kinds EVENT, PROFILE, SETTLED, CONTROL. */
+/* Adds an entry; nothing of it is kept. Kinds EVENT, THING, PROFILE, SETTLED, CONTROL. */
 void journal_writer_add(struct journal_writer *writer, const struct entry *entry);
 
 /* About how many bytes the block has now (never less than it will have). */

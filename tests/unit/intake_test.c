@@ -188,6 +188,25 @@ static void a_refused_record_goes_to_the_dead_letters(void **unused)
     teardown(&f);
 }
 
+static void an_event_about_a_thing_goes_to_every_partition(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    struct entry entry;
+    setup(&f, 1);
+    f.world.wanted_thing = "price_dropped";
+    world_put(&f.world, 0, NULL, event(&f, "", "price_dropped", f.world.now_ms));
+    world_put(&f.world, 0, NULL, "{\"name\":\"price_dropped\",\"attributes\":{}}");
+    world_put(&f.world, 0, NULL, "{\"name\":\"seen\",\"attributes\":{}}");
+    steps(&f, 30);
+    assert_int_equal(journal_read(&f, &entry), WORLD_JOURNAL);
+    assert_int_equal(entry.kind, ENTRY_THING);
+    assert_int_equal(entry.event.user.size, 0);
+    assert_true(span_equal_text(entry.event.name, "price_dropped"));
+    assert_int_equal(letters(&f), 2); /* an empty user is none that is missing; `seen` needs one */
+    teardown(&f);
+}
+
 static void age_is_held_against_the_arrival(void **unused)
 {
     (void)unused;
@@ -452,6 +471,7 @@ int main(void)
         cmocka_unit_test(what_nothing_needs_is_dropped_and_committed),
         cmocka_unit_test(nothing_is_dropped_before_the_sieve_is_new_enough),
         cmocka_unit_test(a_refused_record_goes_to_the_dead_letters),
+        cmocka_unit_test(an_event_about_a_thing_goes_to_every_partition),
         cmocka_unit_test(age_is_held_against_the_arrival),
         cmocka_unit_test(profiles_are_refused_for_no_age_and_narrowed),
         cmocka_unit_test(nothing_is_committed_before_it_is_acknowledged),

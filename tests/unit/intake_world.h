@@ -48,6 +48,7 @@ struct world {
     int64_t now_ms;
     uint64_t random;
     const char *wanted[8]; /* event names that something needs */
+    const char *wanted_thing;
     uint64_t asked, passed;
     bool sieve_stuck;
 };
@@ -354,10 +355,13 @@ static inline const struct interest *process_acquire(void *self, void **hold)
     *hold = NULL;
     interest_free(p->interest);
     p->interest = interest_new();
-    struct trigger triggers[8] = {0};
+    struct trigger triggers[9] = {0};
     struct campaign campaign = {.triggers = triggers};
     for (size_t i = 0; i < 8 && p->world->wanted[i] != NULL; i++)
         triggers[campaign.trigger_count++].event = span_from_text(p->world->wanted[i]);
+    if (p->world->wanted_thing != NULL)
+        triggers[campaign.trigger_count++] =
+            (struct trigger){.kind = TRIGGER_THING, .event = span_from_text(p->world->wanted_thing)};
     interest_add_campaign(p->interest, &campaign);
     return p->interest;
 }
