@@ -98,6 +98,7 @@ static size_t message_layers(const struct message_set *messages, struct span loc
 
 struct rendering {
     struct arena *arena;
+    struct diag *diag;
     struct liquid_context context;
     struct value_member variables[9];
     struct value_member campaign[1], step[1], send[1];
@@ -121,7 +122,7 @@ static void begin_rendering(struct rendering *rendering, const struct render_req
     const struct fold *fold = scope->fold;
     char *send_id = arena_alloc(fold->arena, UUID_TEXT_BYTES);
     uuid_format(request->send_id, send_id);
-    *rendering = (struct rendering){.arena = fold->arena};
+    *rendering = (struct rendering){.arena = fold->arena, .diag = request->diag};
     rendering->context = (struct liquid_context){
         .variables = value_map(rendering->variables, 0),
         .locale_port = fold->locale,
@@ -168,7 +169,7 @@ static enum err render_value(struct rendering *rendering, const struct message_v
     enum err error;
     switch (source->kind) {
     case MESSAGE_TEMPLATE:
-        error = liquid_render(source->text, &rendering->context, rendering->arena, &text, NULL);
+        error = liquid_render(source->text, &rendering->context, rendering->arena, &text, rendering->diag);
         if (error == ERR_OK)
             *value = value_string(text);
         return error;

@@ -11,6 +11,7 @@ struct render_request {
     const struct step *step;
     const unsigned char *send_id;
     int64_t now_ms;
+    struct diag *diag; /* NULL, or where it is told what went wrong in the template */
 };
 
 /* The user's locale for filters and the outbound record: profile.locale, else the policy's, else en. */
