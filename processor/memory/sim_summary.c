@@ -178,7 +178,7 @@ static void print_tally(const struct tally *tally, size_t users, struct buf *out
     buf_printf(out, "%.*s\n", SPAN_PRINTF(tally->id));
     buf_printf(out, "  entered    %9llu", (unsigned long long)tally->entered);
     if (tally->restarted_entries != 0)
-        buf_printf(out, ", restarted %llu times", (unsigned long long)tally->restarted_entries);
+        buf_printf(out, ", and %llu by restart", (unsigned long long)tally->restarted_entries);
     buf_append_byte(out, '\n');
     print_outcome(tally, OUTCOME_SCHEDULED, false, out);
     print_outcome(tally, OUTCOME_SENT, false, out);

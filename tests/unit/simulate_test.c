@@ -137,7 +137,7 @@ static void the_summary(void **state)
     run(&stage, cart, 0);
     sim_summary_print(stage.summary, simulation_user_count(stage.simulation), &text);
     assert_span_equal(buf_span(&text), "cart\n"
-                                       "  entered            3, restarted 1 times\n"
+                                       "  entered            3, and 1 by restart\n"
                                        "  scheduled          4\n"
                                        "  sent               2\n"
                                        "  cancelled          1\n"
