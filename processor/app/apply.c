@@ -37,6 +37,8 @@ static enum err fold_until(struct kafka_log *topic, int64_t end, int timeout_ms,
                 return diag_set(diag, ERR_TIMEOUT, 0, 0, "the campaigns topic cannot be read to its end");
             continue;
         }
+        if (record.offset >= end) /* the beginning of a transaction that was committed meanwhile */
+            break;
         struct span snippets = {0};
         for (size_t i = 0; i < record.header_count; i++)
             if (strcmp(record.headers[i].name, CAMPAIGN_LOG_SNIPPETS) == 0)

@@ -43,6 +43,18 @@ static struct span header(const struct kafka_log_record *record, const char *nam
     return (struct span){0};
 }
 
+/* A decimal number; -1 when it is none. */
+static int64_t number_of(struct span digits)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < digits.size && i < 19; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return -1;
+        number = number * 10 + (digits.data[i] - '0');
+    }
+    return digits.size > 0 && digits.size < 19 ? number : -1;
+}
+
 static struct letter letter_of(int32_t partition, const struct kafka_log_record *record)
 {
     return (struct letter){
@@ -141,11 +153,9 @@ static int walk_begin(const struct cli_call *call, struct walk *walk)
 /* Headers hold decimal numbers; what is none is left out. */
 static void write_number(struct buf *out, const char *name, struct span digits)
 {
-    for (size_t i = 0; i < digits.size; i++)
-        if (digits.data[i] < '0' || digits.data[i] > '9')
-            return;
-    if (digits.size > 0 && digits.size < 19)
-        buf_printf(out, ",\"%s\":%.*s", name, SPAN_PRINTF(digits));
+    int64_t number = number_of(digits);
+    if (number >= 0)
+        buf_printf(out, ",\"%s\":%lld", name, (long long)number);
 }
 
 static enum err list_json(struct walk *walk, const struct letter *letter, struct diag *diag)
@@ -208,7 +218,11 @@ static enum err replay_one(struct walk *walk, const struct letter *letter, struc
     if (letter->topic.size == 0)
         return diag_set(diag, ERR_CORRUPT, 0, 0, "the dead letter %d/%lld does not say where it came from",
                         letter->dlq_partition, (long long)letter->record->offset);
-    return kafka_replay_send(walk->replay, letter->topic, letter->record, DEAD_LETTER_PREFIX, diag);
+    int64_t partition = number_of(letter->partition);
+    if (partition > INT32_MAX)
+        partition = -1;
+    return kafka_replay_send(walk->replay, letter->topic, (int32_t)partition, letter->record,
+                             DEAD_LETTER_PREFIX, diag);
 }
 
 static int run_replay(const struct cli_call *call)
@@ -261,7 +275,8 @@ const struct cli_command cli_dlq_replay = {
     .name = "dlq replay",
     .arguments = "",
     .summary = "Send refused records to their sources again, as they came.",
-    .help = "Key, value and headers are the original ones; what was added to them is left out. They stay "
+    .help = "Key, value, headers and partition are the original ones; what was added to them is left out. "
+            "They stay "
             "in the\n"
             "dead-letter topic too. Mend the cause first: what is refused again comes back.",
     .flags = replay_flags,

@@ -66,12 +66,13 @@ static rd_kafka_headers_t *headers_without(const struct kafka_log_record *record
     return headers;
 }
 
-static rd_kafka_resp_err_t produce(struct kafka_replay *replay, const char *topic,
+static rd_kafka_resp_err_t produce(struct kafka_replay *replay, const char *topic, int32_t partition,
                                    const struct kafka_log_record *record, const char *without)
 {
     rd_kafka_headers_t *headers = headers_without(record, without);
     rd_kafka_vu_t arguments[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_VALUE,
          .u.mem = {record->has_value ? (void *)(uintptr_t)record->value.data : NULL, record->value.size}},
@@ -90,7 +91,7 @@ static rd_kafka_resp_err_t produce(struct kafka_replay *replay, const char *topi
     return code;
 }
 
-enum err kafka_replay_send(struct kafka_replay *replay, struct span topic,
+enum err kafka_replay_send(struct kafka_replay *replay, struct span topic, int32_t partition,
                            const struct kafka_log_record *record, const char *without, struct diag *diag)
 {
     char name[256]; /* topics have at most 249 characters */
@@ -98,9 +99,13 @@ enum err kafka_replay_send(struct kafka_replay *replay, struct span topic,
         return diag_set(diag, ERR_REFUSED, 0, 0, "\"%.*s\" is no topic", SPAN_PRINTF(topic));
     memcpy(name, topic.data, topic.size);
     name[topic.size] = 0;
-    rd_kafka_resp_err_t code;
-    while ((code = produce(replay, name, record, without)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+    rd_kafka_resp_err_t code = produce(replay, name, partition, record, without);
+    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+        code = produce(replay, name, partition = RD_KAFKA_PARTITION_UA, record, without);
+    while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         rd_kafka_poll(replay->client, 100);
+        code = produce(replay, name, partition, record, without);
+    }
     rd_kafka_poll(replay->client, 0);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return diag_set(diag, ERR_REFUSED, 0, 0, "topic %s: %s", name, rd_kafka_err2str(code));

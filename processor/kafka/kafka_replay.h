@@ -13,9 +13,10 @@ WARN_UNUSED enum err kafka_replay_open(const struct kafka_properties *properties
 /* NULL is allowed. Drops what was not acknowledged. */
 void kafka_replay_close(struct kafka_replay *replay);
 
-/* Sends key, value, timestamp and those headers whose name does not begin with `without` to the topic; the
- * partition is the key's. Waits where too many are under way. Errors (diag): ERR_REFUSED. */
-WARN_UNUSED enum err kafka_replay_send(struct kafka_replay *replay, struct span topic,
+/* Sends key, value, timestamp and those headers whose name does not begin with `without` to that partition
+ * of the topic; -1, or one that is not there any more: by the key. Waits where too many are under way.
+ * Errors (diag): ERR_REFUSED. */
+WARN_UNUSED enum err kafka_replay_send(struct kafka_replay *replay, struct span topic, int32_t partition,
                                        const struct kafka_log_record *record, const char *without,
                                        struct diag *diag);
 
