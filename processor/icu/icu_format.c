@@ -133,12 +133,11 @@ static struct span date_style(void *self, struct span locale, const struct local
                               int64_t instant_s, char style, struct arena *arena)
 {
     struct icu_state *state = self;
-    char key[ICU_NAME_BYTES];
+    char key[ICU_NAME_BYTES]; /* the style and the zone's id, whose NUL is left out */
     struct span id = span_from_text(icu_locale_id(state, locale));
-    const char *zone_id = icu_zone_id(zone);
+    char zone_id[ICU_NAME_BYTES];
+    icu_zone_id(zone, instant_s, zone_id);
     size_t zone_bytes = strlen(zone_id);
-    if (zone_bytes + 1 > sizeof key)
-        return SPAN_LITERAL("");
     key[0] = style;
     memcpy(key + 1, zone_id, zone_bytes);
     UDateFormat *format = icu_cache_find(&state->styles, id, span_make(key, zone_bytes + 1));

@@ -29,6 +29,7 @@ struct icu_cache {
 };
 
 struct icu_zone_table {
+    const char *folder;         /* where the system's files lie */
     struct locale_zone **zones; /* open addressing, by name; capacity a power of two */
     size_t count;
     size_t capacity;
@@ -62,8 +63,9 @@ const char *icu_locale_id(struct icu_state *state, struct span locale);
 
 struct span icu_to_utf8(struct arena *arena, const UChar *text, int32_t length);
 
-/* The zone's own identifier as ICU takes it, NUL-terminated. */
-const char *icu_zone_id(const struct locale_zone *zone);
+/* What ICU may call the zone at the instant, NUL-terminated: its name, or its offset where ICU's own rules
+ * are not asked. */
+void icu_zone_id(const struct locale_zone *zone, int64_t instant_s, char id[ICU_NAME_BYTES]);
 
 void icu_zones_close(struct icu_zone_table *zones);
 void icu_zones_wire(struct locale_port *port);

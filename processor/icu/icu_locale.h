@@ -1,4 +1,5 @@
-/* The locale port on ICU (72 and later).
+/* The locale port on ICU (72 and later), with the time zones of the system's tzdata where it is installed
+ * (in /usr/share/zoneinfo, or where the environment's TZDIR says, as for the C library).
  *
  * Zones are opened once and kept; an offset is read from the last transition looked at, so most
  * instants cost a comparison. Number and money formatters, date symbols and styles are kept by locale
@@ -17,7 +18,7 @@ WARN_UNUSED enum err icu_locale_open(struct locale_port *port);
 /* Closes what icu_locale_open made; all zones got from it are gone. A port never opened ({0}) is fine. */
 void icu_locale_close(struct locale_port *port);
 
-/* "72.1", "2024b": versions of ICU and of its time zone data. Static memory of the caller's. */
+/* "72.1", "2022e": versions of ICU and of its own time zone data, which serves where there is no tzdata. */
 void icu_locale_versions(char icu[16], char zones[16]);
 
 #endif

@@ -1,36 +1,28 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <unicode/ustring.h>
 
 #include "icu/icu_internal.h"
+#include "icu/tzif.h"
 
-#define SECONDS_A_DAY 86400
 /* Offsets lie within ±18 h; looking 26 h around a local time sees every clock change that matters,
  * also the whole day that Samoa skipped. */
 #define SEARCH_S (26 * 3600)
-#define FOREVER_S ((int64_t)1 << 53)
 #define CACHED_PERIODS 4
 
 /* Years -9999 to 9999 and a margin: what ICU's calendar computes with safely. */
 #define EARLIEST_S (-377705116800LL)
 #define LATEST_S 253402300800LL
 
-/* A stretch of time with one offset: from_s <= instant < to_s. */
-struct period {
-    int64_t from_s;
-    int64_t to_s;
-    int32_t offset_s;
-    bool is_summer;
-};
-
 struct locale_zone {
     uint32_t hash;
     char name[ICU_NAME_BYTES]; /* as asked for */
-    char id[ICU_NAME_BYTES];   /* as ICU takes it */
-    UCalendar *calendar;       /* NULL: fixed offset */
-    struct period periods[CACHED_PERIODS];
+    struct tzif_zone *file;    /* the system's; NULL where it has none */
+    UCalendar *calendar;       /* ICU's, for want of a file; NULL too: a fixed offset */
+    struct tzif_period periods[CACHED_PERIODS];
     size_t period_count;
     size_t next_period;
-    char abbreviations[2][48]; /* standard and summer time's; empty until asked for */
+    char abbreviations[2][48]; /* ICU's, of standard and summer time; empty until asked for */
 };
 
 /* ICU answers to these too, but no IANA name is meant by them. */
@@ -38,11 +30,6 @@ static const char *const names_of_icus_own[] = {
     "ACT", "AET", "AGT", "ART", "AST", "BET", "BST", "CAT", "CNT", "CST", "CTT", "EAT", "ECT",
     "IET", "IST", "JST", "MIT", "NET", "NST", "PLT", "PNT", "PRT", "PST", "SST", "VST",
 };
-
-const char *icu_zone_id(const struct locale_zone *zone)
-{
-    return zone->id;
-}
 
 static bool is_iana_name(const char *name)
 {
@@ -52,23 +39,8 @@ static bool is_iana_name(const char *name)
     return strncmp(name, "SystemV/", 8) != 0 && strcmp(name, "Etc/Unknown") != 0;
 }
 
-static UCalendar *open_calendar(const char *name)
-{
-    if (!is_iana_name(name))
-        return NULL;
-    UChar id[ICU_NAME_BYTES];
-    UChar canonical[ICU_NAME_BYTES];
-    UErrorCode status = U_ZERO_ERROR;
-    int32_t length;
-    u_strFromUTF8(id, ICU_NAME_BYTES, &length, name, -1, &status);
-    UBool known = false;
-    ucal_getCanonicalTimeZoneID(id, length, canonical, ICU_NAME_BYTES, &known, &status);
-    if (U_FAILURE(status) || !known)
-        return NULL;
-    UCalendar *calendar = ucal_open(id, length, "en", UCAL_GREGORIAN, &status);
-    icu_check_memory(status);
-    return U_SUCCESS(status) ? calendar : NULL;
-}
+/* --- opening
+ * ---------------------------------------------------------------------------------------------- */
 
 static int two_digits(const char *text)
 {
@@ -77,9 +49,12 @@ static int two_digits(const char *text)
     return (text[0] - '0') * 10 + text[1] - '0';
 }
 
-/* "+02:00"; at most 18 hours, as ISO 8601 users expect. */
+/* "+02:00", at most 18 hours, and UTC. */
 static bool parse_fixed_offset(struct span name, int32_t *offset_s)
 {
+    *offset_s = 0;
+    if (span_equal_text(name, "UTC"))
+        return true;
     if (name.size != 6 || (name.data[0] != '+' && name.data[0] != '-') || name.data[3] != ':')
         return false;
     int hours = two_digits(name.data + 1);
@@ -90,31 +65,56 @@ static bool parse_fixed_offset(struct span name, int32_t *offset_s)
     return true;
 }
 
-static struct locale_zone *open_zone(struct span name)
+/* The name's canonical form in ICU; false when ICU does not know it. */
+static bool canonical_name(const UChar *id, int32_t length, char canonical[ICU_NAME_BYTES])
+{
+    UChar text[ICU_NAME_BYTES];
+    UBool known = false;
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t size = ucal_getCanonicalTimeZoneID(id, length, text, ICU_NAME_BYTES, &known, &status);
+    u_strToUTF8(canonical, ICU_NAME_BYTES, NULL, text, size, &status);
+    return U_SUCCESS(status) && status != U_STRING_NOT_TERMINATED_WARNING && known;
+}
+
+/* The system's file of that name, or, for a link that the system has no file for (Debian keeps the old ones
+ * in a package of their own), of the name it stands for; ICU's tables without either. */
+static bool open_named(struct locale_zone *zone, const char *folder)
+{
+    UChar id[ICU_NAME_BYTES];
+    char canonical[ICU_NAME_BYTES];
+    int32_t length;
+    UErrorCode status = U_ZERO_ERROR;
+    zone->file = tzif_open(folder, zone->name);
+    if (zone->file != NULL)
+        return true;
+    u_strFromUTF8(id, ICU_NAME_BYTES, &length, zone->name, -1, &status);
+    if (U_FAILURE(status) || !is_iana_name(zone->name) || !canonical_name(id, length, canonical))
+        return false;
+    zone->file = tzif_open(folder, canonical);
+    if (zone->file != NULL)
+        return true;
+    zone->calendar = ucal_open(id, length, "en", UCAL_GREGORIAN, &status);
+    icu_check_memory(status);
+    return U_SUCCESS(status);
+}
+
+static struct locale_zone *open_zone(struct span name, const char *folder)
 {
     struct locale_zone *zone = icu_allocate(sizeof *zone);
+    int32_t offset_s;
     memcpy(zone->name, name.data, name.size);
-    int32_t offset_s = 0;
-    bool fixed = parse_fixed_offset(name, &offset_s);
-    if (fixed) {
-        memcpy(zone->id, "GMT", 3);
-        memcpy(zone->id + 3, name.data, name.size);
-    } else {
-        memcpy(zone->id, name.data, name.size);
-        fixed = span_equal_text(name, "UTC");
-    }
-    if (fixed) {
-        zone->periods[0] = (struct period){-FOREVER_S, FOREVER_S, offset_s, false};
+    if (parse_fixed_offset(name, &offset_s)) {
+        zone->periods[0] = (struct tzif_period){-TZIF_FOREVER_S, TZIF_FOREVER_S, offset_s, false, ""};
         zone->period_count = 1;
-        return zone;
-    }
-    zone->calendar = open_calendar(zone->name);
-    if (zone->calendar == NULL) {
+    } else if (!open_named(zone, folder)) {
         free(zone);
         return NULL;
     }
     return zone;
 }
+
+/* --- the table of opened zones
+ * ---------------------------------------------------------------------------------------------- */
 
 static uint32_t hash_name(struct span name)
 {
@@ -139,8 +139,8 @@ static struct locale_zone **find_place(const struct icu_zone_table *table, struc
 
 static void grow_table(struct icu_zone_table *table)
 {
-    struct icu_zone_table grown = {.count = table->count,
-                                   .capacity = table->capacity == 0 ? 64 : table->capacity * 2};
+    struct icu_zone_table grown = *table;
+    grown.capacity = table->capacity == 0 ? 64 : table->capacity * 2;
     grown.zones = icu_allocate(grown.capacity * sizeof(struct locale_zone *));
     for (size_t i = 0; i < table->capacity; i++)
         if (table->zones[i] != NULL)
@@ -154,7 +154,7 @@ static void grow_table(struct icu_zone_table *table)
 static const struct locale_zone *zone_find(void *self, struct span name)
 {
     struct icu_zone_table *table = &((struct icu_state *)self)->zones;
-    if (name.size == 0 || name.size >= ICU_NAME_BYTES - 4 || memchr(name.data, '\0', name.size) != NULL)
+    if (name.size == 0 || name.size >= ICU_NAME_BYTES || memchr(name.data, '\0', name.size) != NULL)
         return NULL;
     if (table->count * 2 >= table->capacity)
         grow_table(table);
@@ -162,7 +162,7 @@ static const struct locale_zone *zone_find(void *self, struct span name)
     struct locale_zone **place = find_place(table, name, hash);
     if (*place != NULL)
         return *place;
-    struct locale_zone *zone = open_zone(name);
+    struct locale_zone *zone = open_zone(name, table->folder);
     if (zone == NULL)
         return NULL;
     zone->hash = hash;
@@ -171,14 +171,17 @@ static const struct locale_zone *zone_find(void *self, struct span name)
     return zone;
 }
 
+/* --- periods
+ * ---------------------------------------------------------------------------------------------- */
+
 static int64_t to_seconds(UDate ms)
 {
     return (int64_t)ms / 1000 - ((int64_t)ms % 1000 < 0);
 }
 
-static struct period read_period(UCalendar *calendar, int64_t instant_s)
+static struct tzif_period icu_period(UCalendar *calendar, int64_t instant_s)
 {
-    struct period period = {-FOREVER_S, FOREVER_S, 0, false};
+    struct tzif_period period = {-TZIF_FOREVER_S, TZIF_FOREVER_S, 0, false, ""};
     UErrorCode status = U_ZERO_ERROR;
     UDate edge;
     ucal_setMillis(calendar, (UDate)instant_s * 1000, &status);
@@ -193,7 +196,7 @@ static struct period read_period(UCalendar *calendar, int64_t instant_s)
     return period;
 }
 
-static const struct period *find_period(const struct locale_zone *opened, int64_t instant_s)
+static const struct tzif_period *find_period(const struct locale_zone *opened, int64_t instant_s)
 {
     struct locale_zone *zone = (struct locale_zone *)opened; /* the cache inside is the port's own */
     if (instant_s < EARLIEST_S)
@@ -203,8 +206,8 @@ static const struct period *find_period(const struct locale_zone *opened, int64_
     for (size_t i = 0; i < zone->period_count; i++)
         if (zone->periods[i].from_s <= instant_s && instant_s < zone->periods[i].to_s)
             return &zone->periods[i];
-    struct period *period = &zone->periods[zone->next_period];
-    *period = read_period(zone->calendar, instant_s);
+    struct tzif_period *period = &zone->periods[zone->next_period];
+    *period = zone->file != NULL ? tzif_find(zone->file, instant_s) : icu_period(zone->calendar, instant_s);
     zone->next_period = (zone->next_period + 1) % CACHED_PERIODS;
     if (zone->period_count < CACHED_PERIODS)
         zone->period_count++;
@@ -222,13 +225,28 @@ static int64_t zone_local_to_instant_s(void *self, const struct locale_zone *zon
     (void)self;
     if (local_s < EARLIEST_S + SEARCH_S || local_s > LATEST_S - SEARCH_S)
         return local_s - find_period(zone, local_s)->offset_s;
-    struct period period = *find_period(zone, local_s - SEARCH_S);
+    struct tzif_period period = *find_period(zone, local_s - SEARCH_S);
     while (true) {
         int64_t instant_s = local_s - period.offset_s;
         if (instant_s < period.to_s || period.to_s > local_s + SEARCH_S)
             return instant_s < period.from_s ? period.from_s : instant_s;
         period = *find_period(zone, period.to_s);
     }
+}
+
+/* --- names
+ * ---------------------------------------------------------------------------------------------- */
+
+void icu_zone_id(const struct locale_zone *zone, int64_t instant_s, char id[ICU_NAME_BYTES])
+{
+    if (zone->calendar != NULL) {
+        memcpy(id, zone->name, ICU_NAME_BYTES);
+        return;
+    }
+    int32_t offset_s = find_period(zone, instant_s)->offset_s;
+    int32_t size_s = offset_s < 0 ? -offset_s : offset_s;
+    snprintf(id, ICU_NAME_BYTES, "GMT%c%02d:%02d:%02d", offset_s < 0 ? '-' : '+', size_s / 3600,
+             size_s / 60 % 60, size_s % 60);
 }
 
 /* Locales whose users know the abbreviations of their part of the world; elsewhere CLDR has only
@@ -241,7 +259,7 @@ static bool is_offset_text(const UChar *text, int32_t length)
     return length > 3 && text[0] == 'G' && text[1] == 'M' && text[2] == 'T';
 }
 
-/* The first locale's that is not an offset, else the first locale's. */
+/* ICU's: the first locale's that is not an offset, else the first locale's. */
 static struct span find_abbreviation(const struct locale_zone *zone, UCalendarDisplayNameType type,
                                      struct arena *arena)
 {
@@ -262,16 +280,8 @@ static struct span find_abbreviation(const struct locale_zone *zone, UCalendarDi
     return first;
 }
 
-static struct span zone_abbreviation(void *self, const struct locale_zone *opened, int64_t instant_s,
-                                     struct arena *arena)
+static struct span icu_abbreviation(struct locale_zone *zone, bool is_summer, struct arena *arena)
 {
-    (void)self;
-    struct locale_zone *zone = (struct locale_zone *)opened; /* the cache inside is the port's own */
-    if (zone->calendar == NULL)
-        return arena_copy(arena, span_equal_text(span_from_text(zone->id), "GMT+00:00")
-                                     ? SPAN_LITERAL("UTC")
-                                     : span_from_text(zone->id));
-    bool is_summer = find_period(zone, instant_s)->is_summer;
     char *cached = zone->abbreviations[is_summer];
     if (cached[0] == '\0') {
         struct span text = find_abbreviation(zone, is_summer ? UCAL_SHORT_DST : UCAL_SHORT_STANDARD, arena);
@@ -283,8 +293,24 @@ static struct span zone_abbreviation(void *self, const struct locale_zone *opene
     return arena_copy(arena, span_from_text(cached));
 }
 
+static struct span zone_abbreviation(void *self, const struct locale_zone *opened, int64_t instant_s,
+                                     struct arena *arena)
+{
+    struct locale_zone *zone = (struct locale_zone *)opened; /* the cache inside is the port's own */
+    const struct tzif_period *period = find_period(zone, instant_s);
+    (void)self;
+    if (zone->calendar != NULL)
+        return icu_abbreviation(zone, period->is_summer, arena);
+    if (zone->file != NULL)
+        return arena_copy(arena, span_from_text(period->abbreviation));
+    return period->offset_s == 0 ? SPAN_LITERAL("UTC") : arena_printf(arena, "GMT%s", zone->name);
+}
+
 void icu_zones_wire(struct locale_port *port)
 {
+    const char *folder = getenv("TZDIR"); /* as for the C library */
+    ((struct icu_state *)port->self)->zones.folder =
+        folder != NULL && folder[0] != '\0' ? folder : TZIF_FOLDER;
     port->zone_find = zone_find;
     port->zone_offset_s = zone_offset_s;
     port->zone_local_to_instant_s = zone_local_to_instant_s;
@@ -298,6 +324,7 @@ void icu_zones_close(struct icu_zone_table *table)
             continue;
         if (table->zones[i]->calendar != NULL)
             ucal_close(table->zones[i]->calendar);
+        tzif_close(table->zones[i]->file);
         free(table->zones[i]);
     }
     free(table->zones);

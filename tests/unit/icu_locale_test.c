@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -17,6 +18,13 @@ static int open_port(void **state)
     (void)state;
     arena_init(&arena, 0);
     return icu_locale_open(&port) == ERR_OK ? 0 : -1;
+}
+
+/* Without the system's tzdata: ICU's own tables. */
+static int open_port_without_tzdata(void **state)
+{
+    setenv("TZDIR", "/nonexistent", 1);
+    return open_port(state);
 }
 
 static int close_port(void **state)
@@ -339,5 +347,14 @@ int main(void)
         cmocka_unit_test(graphemes_are_what_people_see),
         cmocka_unit_test(date_styles_are_the_locales),
     };
-    return cmocka_run_group_tests(tests, open_port, close_port);
+    const struct CMUnitTest zone_tests[] = {
+        cmocka_unit_test(zones_are_found_by_exact_name),
+        cmocka_unit_test(offsets_follow_the_clock_changes),
+        cmocka_unit_test(local_times_become_instants),
+        cmocka_unit_test(far_instants_end),
+        cmocka_unit_test(abbreviations_are_those_people_use),
+        cmocka_unit_test(date_styles_are_the_locales),
+    };
+    int failed = cmocka_run_group_tests(tests, open_port, close_port);
+    return failed + cmocka_run_group_tests(zone_tests, open_port_without_tzdata, close_port);
 }
