@@ -9,7 +9,7 @@ packages_for() {
     build)
         printf '%s\n' build-essential cmake ninja-build pkg-config librdkafka-dev libavro-dev libhiredis-dev \
             libmicrohttpd-dev libcyaml-dev libyaml-dev libjansson-dev libicu-dev libcurl4-openssl-dev libre2-dev \
-            libsimdjson-dev libcmocka-dev
+            libsimdjson-dev libcmocka-dev tzdata
         ;;
     redis) printf '%s\n' redis-server ;;
     java) printf '%s\n' default-jre-headless ;;
