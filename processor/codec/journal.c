@@ -10,6 +10,7 @@ enum {
     EVENT_TRACEPARENT = 2,
     EVENT_TRACESTATE = 4,
     PROFILE_TOMBSTONE = 2,
+    SLICE_LAST = 1,
 };
 
 /* A row of journal_writer.rows. The topic is found again in the encoded lives, which may move. */
@@ -151,6 +152,16 @@ static void append_control(struct buf *body, const struct control *control)
     varint_append_signed(body, control->at_ms);
 }
 
+static void append_slice(struct buf *body, const struct slice *slice)
+{
+    buf_append_byte(body, slice->last ? SLICE_LAST : 0);
+    varint_append(body, slice->cursor);
+    varint_append_span(body, slice->after);
+    varint_append(body, slice->user_count);
+    for (size_t i = 0; i < slice->user_count; i++)
+        varint_append_span(body, slice->users[i]);
+}
+
 static int64_t arrival_of(const struct entry *entry)
 {
     switch (entry->kind) {
@@ -182,6 +193,9 @@ void journal_writer_add(struct journal_writer *writer, const struct entry *entry
         break;
     case ENTRY_CONTROL:
         append_control(&writer->body, &entry->control);
+        break;
+    case ENTRY_SLICE:
+        append_slice(&writer->body, &entry->slice);
         break;
     default:
         assert(!"an entry of a kind that cannot be written yet");
@@ -352,6 +366,21 @@ static void read_control(struct cursor *body, struct control *control)
     control->at_ms = cursor_varint_signed(body);
 }
 
+static void read_slice(const struct journal_reader *reader, struct cursor *body, struct slice *slice)
+{
+    uint8_t flags = cursor_byte(body);
+    if ((flags & ~SLICE_LAST) != 0)
+        cursor_fail(body);
+    slice->last = (flags & SLICE_LAST) != 0;
+    slice->cursor = cursor_varint(body);
+    slice->after = cursor_span(body);
+    slice->user_count = cursor_varint_max(body, cursor_left(body));
+    struct span *users = ARENA_ARRAY(reader->arena, struct span, slice->user_count);
+    for (size_t i = 0; i < slice->user_count; i++)
+        users[i] = cursor_span(body);
+    slice->users = users;
+}
+
 enum err journal_reader_next(struct journal_reader *reader, struct entry *entry)
 {
     if (reader->at == reader->end)
@@ -375,6 +404,9 @@ enum err journal_reader_next(struct journal_reader *reader, struct entry *entry)
         break;
     case ENTRY_CONTROL:
         read_control(&body, &entry->control);
+        break;
+    case ENTRY_SLICE:
+        read_slice(reader, &body, &entry->slice);
         break;
     default:
         return ERR_VERSION;

@@ -18,6 +18,7 @@
  *              user, attributes
  *     SETTLED  user, campaign, version, key, trigger_id, step, attempt, outcome, reason, due, then
  *              new_due - due, at - due (all zigzag)
+ *     SLICE    flags (1: last), cursor, after, count of users, each
  *     CONTROL  control kind, id, version, sequence, option, definition, snippets, at (zigzag)
  *
  * where a source is: index of its life, offset - floor (zigzag), index in the record. This is persisted
@@ -46,7 +47,8 @@ struct journal_writer {
 
 void journal_writer_free(struct journal_writer *writer);
 
-/* Adds an entry; nothing of it is kept. Kinds EVENT, THING, PROFILE, SETTLED, CONTROL. */
+/* Adds an entry; nothing of it is kept. Kinds EVENT, THING, PROFILE, SETTLED, CONTROL,
+ * SLICE. */
 void journal_writer_add(struct journal_writer *writer, const struct entry *entry);
 
 /* About how many bytes the block has now (never less than it will have). */

@@ -5,7 +5,7 @@
 
 #include "base/varint.h"
 
-#define LAYOUT 1
+#define LAYOUT 2
 #define MAX_LIVES 4096 /* of all source partitions; the least used is forgotten beyond */
 
 static void *grow(void *items, size_t *capacity, size_t item_bytes)
@@ -36,8 +36,18 @@ void partition_state_init(struct partition_state *state)
     *state = (struct partition_state){.append_max_ms = INT64_MIN, .arrived_max_ms = INT64_MIN};
 }
 
+static void cursor_free(struct partition_cursor *cursor)
+{
+    free((char *)cursor->campaign.data);
+    free((char *)cursor->after.data);
+    free((char *)cursor->event.data);
+}
+
 void partition_state_free(struct partition_state *state)
 {
+    for (size_t i = 0; i < state->cursor_count; i++)
+        cursor_free(&state->cursors[i]);
+    free(state->cursors);
     for (size_t i = 0; i < state->life_count; i++) {
         free((char *)state->lives[i].topic.data);
         free(state->lives[i].seen);
@@ -168,6 +178,84 @@ struct live_campaign *partition_state_put_campaign(struct partition_state *state
     return campaign;
 }
 
+/* ---- cursors ---- */
+
+static struct partition_cursor *push_cursor(struct partition_state *state)
+{
+    if (state->cursor_count == state->cursor_capacity)
+        state->cursors = grow(state->cursors, &state->cursor_capacity, sizeof *state->cursors);
+    return &state->cursors[state->cursor_count++];
+}
+
+void partition_state_open_cursor(struct partition_state *state, const struct partition_cursor *cursor)
+{
+    struct partition_cursor *opened = push_cursor(state);
+    *opened = *cursor;
+    opened->id = ++state->cursors_opened;
+    opened->campaign = own(cursor->campaign);
+    opened->after = own(span_make(NULL, 0));
+    opened->event = own(cursor->event);
+}
+
+struct partition_cursor *partition_state_cursor(struct partition_state *state, uint64_t id)
+{
+    for (size_t i = 0; i < state->cursor_count; i++)
+        if (state->cursors[i].id == id)
+            return &state->cursors[i];
+    return NULL;
+}
+
+void partition_cursor_move(struct partition_cursor *cursor, struct span after)
+{
+    struct span moved = own(after);
+    free((char *)cursor->after.data);
+    cursor->after = moved;
+}
+
+void partition_state_close_cursor(struct partition_state *state, uint64_t id)
+{
+    struct partition_cursor *cursor = partition_state_cursor(state, id);
+    if (cursor == NULL)
+        return;
+    cursor_free(cursor);
+    size_t behind = state->cursor_count - (size_t)(cursor - state->cursors) - 1;
+    memmove(cursor, cursor + 1, behind * sizeof *cursor);
+    state->cursor_count--;
+}
+
+static void encode_cursor(const struct partition_cursor *cursor, struct buf *out)
+{
+    varint_append(out, cursor->id);
+    varint_append(out, cursor->kind);
+    varint_append_span(out, cursor->campaign);
+    varint_append_span(out, cursor->after);
+    varint_append_signed(out, cursor->at_ms);
+    varint_append(out, cursor->before_version);
+    varint_append_signed(out, cursor->entered_upto_ms);
+    varint_append(out, cursor->reason);
+    varint_append_signed(out, cursor->by_ms);
+    varint_append_span(out, cursor->event);
+    varint_append(out, cursor->duplicate);
+}
+
+static void decode_cursor(struct cursor *cursor, struct partition_state *state)
+{
+    struct partition_cursor *decoded = push_cursor(state);
+    *decoded = (struct partition_cursor){.id = cursor_varint(cursor)};
+    decoded->kind = (enum cursor_kind)cursor_varint_max(cursor, CURSOR_MIGRATE);
+    decoded->campaign = own(cursor_span(cursor));
+    decoded->after = own(cursor_span(cursor));
+    decoded->at_ms = cursor_varint_signed(cursor);
+    decoded->before_version = (uint32_t)cursor_varint_max(cursor, UINT32_MAX);
+    decoded->entered_upto_ms = cursor_varint_signed(cursor);
+    decoded->reason = (enum reason)cursor_varint_max(cursor, REASON_COUNT - 1);
+    decoded->by_ms = cursor_varint_signed(cursor);
+    decoded->event = own(cursor_span(cursor));
+    decoded->duplicate = cursor_varint_max(cursor, 1) != 0;
+}
+
+/* ---- binary form ---- */
+
 static void encode_life(const struct source_life *life, struct buf *out)
 {
     varint_append_span(out, life->topic);
@@ -199,11 +287,16 @@ void partition_state_encode(const struct partition_state *state, struct buf *out
         varint_append(out, campaign->status);
         varint_append(out, campaign->sequence);
         varint_append_signed(out, campaign->paused_at_ms);
+        varint_append_signed(out, campaign->paused_arrived_ms);
         varint_append(out, campaign->treatment);
     }
     varint_append(out, state->life_count);
     for (size_t i = 0; i < state->life_count; i++)
         encode_life(&state->lives[i], out);
+    varint_append(out, state->cursors_opened);
+    varint_append(out, state->cursor_count);
+    for (size_t i = 0; i < state->cursor_count; i++)
+        encode_cursor(&state->cursors[i], out);
 }
 
 static void decode_life(struct cursor *cursor, struct partition_state *state)
@@ -245,11 +338,16 @@ enum err partition_state_decode(struct span bytes, struct partition_state *state
         campaign->status = (enum campaign_status)cursor_varint_max(&cursor, CAMPAIGN_ARCHIVED);
         campaign->sequence = cursor_varint(&cursor);
         campaign->paused_at_ms = cursor_varint_signed(&cursor);
+        campaign->paused_arrived_ms = cursor_varint_signed(&cursor);
         campaign->treatment = (enum pause_treatment)cursor_varint_max(&cursor, PAUSE_DRAIN);
     }
     size_t lives = cursor_varint_max(&cursor, cursor_left(&cursor));
     for (size_t i = 0; i < lives && i < MAX_LIVES && !cursor.failed; i++)
         decode_life(&cursor, state);
+    state->cursors_opened = cursor_varint(&cursor);
+    size_t cursors = cursor_varint_max(&cursor, cursor_left(&cursor));
+    for (size_t i = 0; i < cursors && !cursor.failed; i++)
+        decode_cursor(&cursor, state);
     if (cursor.failed)
         return ERR_TRUNCATED;
     return cursor_left(&cursor) == 0 ? ERR_OK : ERR_CORRUPT;

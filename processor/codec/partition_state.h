@@ -2,7 +2,8 @@
  *
  * Moves with the head. Holds the fold's time (running maximum of append times), what tells a
  * repeated intake entry (rule: below the floor of its source life, or in the set of offsets seen at
- * or above it), and which campaign versions and policy are in force at this point of the journal.
+ * or above it), which campaign versions and policy are in force at this point of the journal, and the
+ * cursors: what concerns many users of the partition and is done in slices.
  * Lives on the heap with its partition; encoded with every commit.
  */
 #ifndef DECLIC_CODEC_PARTITION_STATE_H
@@ -33,7 +34,34 @@ struct live_campaign {
     enum campaign_status status;
     uint64_t sequence;              /* of the last pause, resume or archive folded */
     int64_t paused_at_ms;           /* PAUSED: when */
+    int64_t paused_arrived_ms;      /* PAUSED: nothing that is pending was put in the calendar later */
     enum pause_treatment treatment; /* PAUSED */
+};
+
+enum cursor_kind {
+    CURSOR_THING,   /* an event about a thing: its followers enter */
+    CURSOR_DATES,   /* a campaign's date triggers changed: who has a profile is looked at */
+    CURSOR_END,     /* what is pending is skipped: archive, --pending cancel, a pause that expires */
+    CURSOR_SHIFT,   /* resume after a pause with shift: dues move */
+    CURSOR_MIGRATE, /* --pending migrate */
+};
+
+/* Something that concerns many users, one campaign at a time. Opened by folding the entry that says it,
+ * moved and closed by folding slices; its number counts the cursors of the partition, so that a replay
+ * gives it the same. */
+struct partition_cursor {
+    uint64_t id;
+    enum cursor_kind kind;
+    struct span campaign; /* owned */
+    struct span after;    /* the last user done; owned; empty: none */
+    int64_t at_ms;        /* of the control */
+    /* END, SHIFT, MIGRATE: journeys on versions before this, put in the calendar no later than that. */
+    uint32_t before_version;
+    int64_t entered_upto_ms;
+    enum reason reason; /* END */
+    int64_t by_ms;      /* SHIFT */
+    struct span event;  /* THING: a journal block of that one entry; owned */
+    bool duplicate;     /* THING: its id was seen before */
 };
 
 struct partition_state {
@@ -45,6 +73,9 @@ struct partition_state {
     struct live_campaign *campaigns; /* in order of id bytes */
     size_t campaign_count, campaign_capacity;
     uint64_t uses;
+    struct partition_cursor *cursors; /* the open ones, in order of id */
+    size_t cursor_count, cursor_capacity;
+    uint64_t cursors_opened; /* ever: the last id given */
 };
 
 void partition_state_init(struct partition_state *state);
@@ -56,6 +87,14 @@ bool partition_state_take(struct partition_state *state, const struct source_pos
 /* The live campaign of this id, or NULL; ..._put finds or adds it. */
 struct live_campaign *partition_state_campaign(struct partition_state *state, struct span id);
 struct live_campaign *partition_state_put_campaign(struct partition_state *state, struct span id);
+
+/* Opens a cursor: the spans are copied, the id is given here, `after` is empty. */
+void partition_state_open_cursor(struct partition_state *state, const struct partition_cursor *cursor);
+/* NULL when there is no such open cursor. */
+struct partition_cursor *partition_state_cursor(struct partition_state *state, uint64_t id);
+/* The cursor moves behind `after`, which is copied. */
+void partition_cursor_move(struct partition_cursor *cursor, struct span after);
+void partition_state_close_cursor(struct partition_state *state, uint64_t id);
 
 /* Versioned binary form. Decoding initialises *state (free it also after an error).
  * Errors: ERR_VERSION, ERR_TRUNCATED, ERR_CORRUPT. */

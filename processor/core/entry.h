@@ -17,7 +17,8 @@ enum entry_kind {
     /* Reserved for what later versions write: */
     ENTRY_SNAPSHOT = 5,
     ENTRY_PARTITION_SNAPSHOT = 6,
-    ENTRY_THING = 7,
+
+    ENTRY_THING = 7, /* an event about a thing; in every partition */
     ENTRY_SLICE = 8,
 };
 
@@ -71,15 +72,27 @@ struct control {
     int64_t at_ms;
 };
 
+/* The next users of a partition whom something concerns that concerns many (codec/partition_state: a
+ * cursor). Written by engines, any of them, also one that no longer owns the partition: it counts only when
+ * the cursor stands where it says. */
+struct slice {
+    uint64_t cursor;
+    struct span after;        /* the last user done before; empty: none */
+    const struct span *users; /* in order of their bytes, all beyond `after` */
+    size_t user_count;
+    bool last; /* nobody comes after them */
+};
+
 struct entry {
     enum entry_kind kind;
-    bool has_source; /* EVENT and PROFILE from a source topic */
+    bool has_source; /* EVENT, THING and PROFILE from a source topic */
     struct source_position source;
     union {
-        struct event event;
+        struct event event; /* EVENT, and THING without a user */
         struct profile_update profile;
         struct settled settled;
         struct control control;
+        struct slice slice;
     };
 };
 

@@ -18,9 +18,17 @@ struct user {
     struct user *next[];
 };
 
+/* A user who follows a thing. */
+struct follow {
+    uint64_t thing;
+    struct span user; /* owned */
+};
+
 struct partition {
     int64_t head;
-    struct span part, ids; /* owned */
+    struct span part, ids;  /* owned */
+    struct follow *follows; /* in order of thing, then user */
+    size_t follow_count, follow_capacity;
     struct user **buckets;
     size_t bucket_count, user_count, due_count;
     struct user *first[LEVELS];
@@ -168,8 +176,51 @@ static void user_write(struct partition *p, const struct store_user_write *write
     user_free(user);
 }
 
+/* Where the first follower of the thing stands or belongs whose name is not before `user`. */
+static size_t follow_place(const struct partition *p, uint64_t thing, struct span user)
+{
+    size_t low = 0, high = p->follow_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct follow *follow = &p->follows[middle];
+        if (follow->thing < thing || (follow->thing == thing && span_compare(follow->user, user) < 0))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void follow_write(struct partition *p, const struct store_follow *write)
+{
+    size_t at = follow_place(p, write->thing, write->user);
+    struct follow *follow = &p->follows[at];
+    bool there =
+        at < p->follow_count && follow->thing == write->thing && span_equal(follow->user, write->user);
+    if (there == write->on)
+        return;
+    if (there) {
+        own(&follow->user, span_make(NULL, 0));
+        p->follow_count--;
+        memmove(follow, follow + 1, (p->follow_count - at) * sizeof(*follow));
+        return;
+    }
+    if (p->follow_count == p->follow_capacity) {
+        p->follow_capacity = p->follow_capacity == 0 ? 64 : p->follow_capacity * 2;
+        p->follows = checked(realloc(p->follows, p->follow_capacity * sizeof(*p->follows)));
+        follow = &p->follows[at];
+    }
+    memmove(follow + 1, follow, (p->follow_count - at) * sizeof(*follow));
+    p->follow_count++;
+    *follow = (struct follow){.thing = write->thing};
+    own(&follow->user, write->user);
+}
+
 static void partition_clear(struct partition *p)
 {
+    for (size_t i = 0; i < p->follow_count; i++)
+        own(&p->follows[i].user, span_make(NULL, 0));
+    free(p->follows);
     for (size_t i = 0; i < p->bucket_count; i++) {
         for (struct user *user = p->buckets[i], *next; user != NULL; user = next) {
             next = user->same_bucket;
@@ -220,6 +271,8 @@ static enum err store_fold_commit(void *self, const struct store_commit *commits
             own(&p->part, commits[i].part);
         for (size_t w = 0; w < commits[i].count; w++)
             user_write(p, &commits[i].writes[w]);
+        for (size_t f = 0; f < commits[i].follow_count; f++)
+            follow_write(p, &commits[i].follows[f]);
     }
     return ERR_OK;
 }
@@ -240,6 +293,48 @@ static enum err store_due_read(void *self, int32_t partition, int64_t from_ms, i
         *due = (struct store_due){user->due_ms, arena_copy(arena, user->name)};
     }
     *head = p->head;
+    return ERR_OK;
+}
+
+static enum err store_followers_read(void *self, int32_t partition, uint64_t thing, struct span after,
+                                     size_t limit, struct arena *arena, struct span **users, size_t *count,
+                                     int64_t *head)
+{
+    struct partition *p = partition_at(self, partition);
+    size_t capacity = 0;
+    *users = NULL;
+    *count = 0;
+    *head = p->head;
+    for (size_t i = follow_place(p, thing, after);
+         i < p->follow_count && p->follows[i].thing == thing && *count < limit; i++) {
+        if (!span_equal(p->follows[i].user, after))
+            *ARENA_PUSH(arena, users, count, &capacity) = arena_copy(arena, p->follows[i].user);
+    }
+    return ERR_OK;
+}
+
+/* The walk goes by buckets, so it cannot go on when there are more of them than before. */
+static enum err store_users_scan(void *self, int32_t partition, struct store_scan *scan, size_t limit,
+                                 struct arena *arena, struct store_user **users, size_t *count,
+                                 int64_t *head)
+{
+    struct partition *p = partition_at(self, partition);
+    size_t capacity = 0;
+    *users = NULL;
+    *count = 0;
+    *head = p->head;
+    if (scan->at != 0 && scan->life != p->bucket_count)
+        return ERR_CONFLICT;
+    scan->life = p->bucket_count;
+    for (; scan->at < p->bucket_count && *count < limit; scan->at++) {
+        for (const struct user *user = p->buckets[scan->at]; user != NULL; user = user->same_bucket) {
+            if (user->state.size == 0)
+                continue;
+            struct store_user *found = ARENA_PUSH(arena, users, count, &capacity);
+            *found = (struct store_user){arena_copy(arena, user->name), arena_copy(arena, user->state)};
+        }
+    }
+    scan->over = scan->at >= p->bucket_count;
     return ERR_OK;
 }
 
@@ -305,6 +400,8 @@ struct store_port memory_store_port(struct memory_store *store)
         .fold_commit = store_fold_commit,
         .fire_read = store_read,
         .due_read = store_due_read,
+        .followers_read = store_followers_read,
+        .users_scan = store_users_scan,
         .ids_write = store_ids_write,
         .ids_remove = store_ids_remove,
         .heads_read = store_heads_read,
@@ -335,6 +432,8 @@ static void partition_copy(struct partition *to, const struct partition *from)
     to->head = from->head;
     own(&to->part, from->part);
     own(&to->ids, from->ids);
+    for (size_t i = 0; i < from->follow_count; i++)
+        follow_write(to, &(struct store_follow){from->follows[i].thing, from->follows[i].user, true});
     for (size_t i = 0; i < from->bucket_count; i++) {
         for (const struct user *user = from->buckets[i]; user != NULL; user = user->same_bucket)
             user_write(to, &(struct store_user_write){user->name, user->state, user->due_ms});

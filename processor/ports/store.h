@@ -37,6 +37,13 @@ struct store_user_write {
     int64_t due_ms;    /* fire time of the user's earliest send; INT64_MAX: none; INT64_MIN: at once */
 };
 
+/* A user begins or ceases to follow a thing. Things are known here by a number that the caller makes. */
+struct store_follow {
+    uint64_t thing;
+    struct span user;
+    bool on;
+};
+
 /* One partition's share of a commit. */
 struct store_commit {
     int32_t partition;
@@ -45,6 +52,20 @@ struct store_commit {
     struct span part; /* empty: unchanged */
     const struct store_user_write *writes;
     size_t count;
+    const struct store_follow *follows;
+    size_t follow_count;
+};
+
+/* A walk over all users of a partition that is under way; zeros to begin one. */
+struct store_scan {
+    uint64_t at;
+    uint64_t life;
+    bool over;
+};
+
+struct store_user {
+    struct span user;
+    struct span state;
 };
 
 struct store_due {
@@ -72,6 +93,17 @@ struct store_port {
      * atomic step with the head. */
     enum err (*due_read)(void *self, int32_t partition, int64_t from_ms, int64_t upto_ms, size_t limit,
                          struct arena *arena, struct store_due **dues, size_t *count, int64_t *head);
+
+    /* Who follows the thing: the first `limit` users after `after` (empty: from the beginning) in order of
+     * their bytes, from one atomic step with the head. */
+    enum err (*followers_read)(void *self, int32_t partition, uint64_t thing, struct span after,
+                               size_t limit, struct arena *arena, struct span **users, size_t *count,
+                               int64_t *head);
+    /* The next users (about `limit`) of a walk in no order. Every user who has a state from the first call
+     * to the last is handed out at least once; others may be. Each call is one atomic step with the head.
+     * ERR_CONFLICT: the walk cannot go on (the store was started anew): begin again. */
+    enum err (*users_scan)(void *self, int32_t partition, struct store_scan *scan, size_t limit,
+                           struct arena *arena, struct store_user **users, size_t *count, int64_t *head);
 
     /* Puts `ids` beside the head if the head is `expected_head`; ERR_CONFLICT otherwise. */
     enum err (*ids_write)(void *self, int32_t partition, int64_t expected_head, struct span ids);

@@ -1,18 +1,20 @@
 #include "redis/redis_commit.h"
 
+#include "redis/redis_follow.h"
+
 #define DUE_NONE INT64_MAX
 
-/* KEYS: head, part, users, due of each partition. ARGV: the number of partitions; for each the expected
- * head
- * ("" none), the new head, the part ("" unchanged), the number of writes; for each the user, the state
- * ("" delete), the score ("" none). Answers 1 done, 0 another head, -1 it would grow. */
+/* KEYS: head, part, users, due, follows of each partition. ARGV: the number of partitions; for each the
+ * expected head ("" none), the new head, the part ("" unchanged), the number of writes; for each the user,
+ * the state ("" delete), the score ("" none); then the number of followers that go, and each. Those that
+ * come are not offered to it. Answers 1 done, 0 another head, -1 it would grow. */
 static const char frugal_script[] =
     "#!lua flags=allow-oom\n"
     "local GROWTH = 128\n"
-    "local function each(visit_partition, visit_write)\n"
+    "local function each(visit_partition, visit_write, visit_follow)\n"
     "  local at = 2\n"
     "  for p = 1, tonumber(ARGV[1]) do\n"
-    "    local k = (p - 1) * 4\n"
+    "    local k = (p - 1) * 5\n"
     "    local r = visit_partition(k, ARGV[at], ARGV[at + 1], ARGV[at + 2])\n"
     "    if r then return r end\n"
     "    local writes = tonumber(ARGV[at + 3])\n"
@@ -22,6 +24,9 @@ static const char frugal_script[] =
     "      if r then return r end\n"
     "      at = at + 3\n"
     "    end\n"
+    "    local follows = tonumber(ARGV[at])\n"
+    "    for i = 1, follows do visit_follow(k, ARGV[at + i]) end\n"
+    "    at = at + 1 + follows\n"
     "  end\n"
     "end\n"
     "local refused = each(\n"
@@ -33,7 +38,8 @@ static const char frugal_script[] =
     "      local old = redis.call('HSTRLEN', KEYS[k + 3], user)\n"
     "      if old == 0 or #state > old + GROWTH then return -1 end\n"
     "    end\n"
-    "  end)\n"
+    "  end,\n"
+    "  function() end)\n"
     "if refused then return refused end\n"
     "each(\n"
     "  function(k, _, head, part)\n"
@@ -45,7 +51,8 @@ static const char frugal_script[] =
     "    else redis.call('HSET', KEYS[k + 3], user, state) end\n"
     "    if score == '' then redis.call('ZREM', KEYS[k + 4], user)\n"
     "    else redis.call('ZADD', KEYS[k + 4], score, user) end\n"
-    "  end)\n"
+    "  end,\n"
+    "  function(k, follow) redis.call('ZREM', KEYS[k + 5], follow) end)\n"
     "return 1\n";
 
 void redis_score_word(struct redis_wire *wire, int64_t due_ms)
@@ -74,6 +81,47 @@ static struct shares shares_of(const struct store_commit *commit)
     shares.deleted = commit->count - shares.set;
     shares.undue = commit->count - shares.due;
     return shares;
+}
+
+static size_t follows_that(const struct store_commit *commit, bool on)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < commit->follow_count; i++)
+        count += commit->follows[i].on == on;
+    return count;
+}
+
+static void follow_word(struct redis_wire *wire, const struct store_follow *follow)
+{
+    char prefix[FOLLOW_PREFIX_BYTES];
+    redis_follow_prefix(follow->thing, prefix);
+    redis_wire_joined(wire, span_make(prefix, sizeof(prefix)), follow->user);
+}
+
+/* Likewise for those who begin or cease to follow something. */
+static size_t gather_follows(struct redis_wire *wire, const struct redis_keys *keys,
+                             const struct store_commit *commit)
+{
+    size_t on = follows_that(commit, true), off = commit->follow_count - on;
+    if (on > 0) {
+        redis_wire_command(wire, 2 + 2 * on, "ZADD");
+        redis_wire_word(wire, keys->follows);
+        for (size_t i = 0; i < commit->follow_count; i++) {
+            if (commit->follows[i].on) {
+                redis_wire_number(wire, 0);
+                follow_word(wire, &commit->follows[i]);
+            }
+        }
+    }
+    if (off > 0) {
+        redis_wire_command(wire, 2 + off, "ZREM");
+        redis_wire_word(wire, keys->follows);
+        for (size_t i = 0; i < commit->follow_count; i++) {
+            if (!commit->follows[i].on)
+                follow_word(wire, &commit->follows[i]);
+        }
+    }
+    return (size_t)(on > 0) + (off > 0);
 }
 
 /* Writes one variadic command for each kind that occurs; returns how many. */
@@ -139,6 +187,7 @@ size_t redis_commit_gather(struct redis_wire *wire, struct redis_key_table *tabl
             replies++;
         }
         replies += gather_writes(wire, keys, &commits[i]);
+        replies += gather_follows(wire, keys, &commits[i]);
     }
     redis_wire_command(wire, 1, "EXEC");
     return replies;
@@ -190,23 +239,27 @@ static void frugal_writes(struct redis_wire *wire, const struct store_commit *co
         else
             redis_score_word(wire, commit->writes[i].due_ms);
     }
+    redis_wire_number(wire, (int64_t)commit->follow_count);
+    for (size_t i = 0; i < commit->follow_count; i++)
+        follow_word(wire, &commit->follows[i]);
 }
 
 static void frugal_gather(struct redis_wire *wire, struct redis_key_table *table,
                           const struct store_commit *commits, size_t count)
 {
-    size_t words = 3 + 4 * count + 1 + 4 * count;
+    size_t words = 3 + 5 * count + 1 + 5 * count;
     for (size_t i = 0; i < count; i++)
-        words += 3 * commits[i].count;
+        words += 3 * commits[i].count + commits[i].follow_count;
     redis_wire_command(wire, words, "EVAL");
     redis_wire_text(wire, frugal_script);
-    redis_wire_number(wire, (int64_t)(4 * count));
+    redis_wire_number(wire, (int64_t)(5 * count));
     for (size_t i = 0; i < count; i++) {
         const struct redis_keys *keys = redis_keys_of(table, commits[i].partition);
         redis_wire_word(wire, keys->head);
         redis_wire_word(wire, keys->part);
         redis_wire_word(wire, keys->users);
         redis_wire_word(wire, keys->due);
+        redis_wire_word(wire, keys->follows);
     }
     redis_wire_number(wire, (int64_t)count);
     for (size_t i = 0; i < count; i++) {
@@ -233,6 +286,10 @@ static enum err frugal_receive(struct redis_wire *wire, struct arena *arena)
 enum err redis_commit_frugally(struct redis_wire *wire, struct redis_key_table *table, struct arena *arena,
                                const struct store_commit *commits, size_t count)
 {
+    for (size_t i = 0; i < count; i++) {
+        if (follows_that(&commits[i], true) > 0)
+            return ERR_LIMIT;
+    }
     frugal_gather(wire, table, commits, count);
     return frugal_receive(wire, arena);
 }

@@ -37,12 +37,14 @@ void redis_key_table_free(struct redis_key_table *table)
 
 static struct redis_keys *keys_make(const struct redis_key_table *table, int32_t partition)
 {
-    static const char *const suffixes[] = {"head", "part", "ids", "u", "due"};
+    static const char *const suffixes[] = {"head", "part", "ids", "u", "due", "f"};
+    enum { count = sizeof(suffixes) / sizeof(*suffixes) };
     size_t room = strlen(table->prefix) + 24;
-    struct redis_keys *keys = checked(malloc(sizeof(*keys) + 5 * room));
-    struct span *const places[] = {&keys->head, &keys->part, &keys->ids, &keys->users, &keys->due};
+    struct redis_keys *keys = checked(malloc(sizeof(*keys) + count * room));
+    struct span *const places[count] = {&keys->head,  &keys->part, &keys->ids,
+                                        &keys->users, &keys->due,  &keys->follows};
     char *at = (char *)(keys + 1);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < count; i++) {
         int size = snprintf(at, room, "%s{%d}:%s", table->prefix, (int)partition, suffixes[i]);
         *places[i] = span_make(at, (size_t)size);
         at += room;

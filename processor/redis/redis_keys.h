@@ -5,6 +5,8 @@
  *   PREFIX{p}:ids    transactional ids of the owner
  *   PREFIX{p}:u      hash, user -> state
  *   PREFIX{p}:due    sorted set of users, scored by due (ms; -inf: at once)
+ *   PREFIX{p}:f      sorted set, all scores 0, of the thing's number (8 bytes, big-endian) and a user who
+ *                    follows it
  */
 #ifndef DECLIC_REDIS_REDIS_KEYS_H
 #define DECLIC_REDIS_REDIS_KEYS_H
@@ -12,7 +14,7 @@
 #include "base/span.h"
 
 struct redis_keys {
-    struct span head, part, ids, users, due;
+    struct span head, part, ids, users, due, follows;
 };
 
 struct redis_key_table;

@@ -196,9 +196,10 @@ static enum err store_wipe(void *self, int32_t partition)
     if (error != ERR_OK)
         return error;
     redis_wire_command(store->rest, 1, "MULTI");
-    redis_wire_command(store->rest, 6, "UNLINK");
+    redis_wire_command(store->rest, 7, "UNLINK");
     redis_wire_word(store->rest, keys->users);
     redis_wire_word(store->rest, keys->due);
+    redis_wire_word(store->rest, keys->follows);
     redis_wire_word(store->rest, keys->part);
     redis_wire_word(store->rest, keys->ids);
     redis_wire_word(store->rest, keys->head);
@@ -314,6 +315,8 @@ struct store_port redis_store_port(struct redis_store *store)
         .fold_commit = redis_fold_commit,
         .fire_read = store_fire_read,
         .due_read = store_due_read,
+        .followers_read = redis_followers_read,
+        .users_scan = redis_users_scan,
         .ids_write = store_ids_write,
         .ids_remove = store_ids_remove,
         .heads_read = store_heads_read,

@@ -57,4 +57,11 @@ struct span redis_store_text(const struct redis_value *value);
 enum err redis_fold_read(void *self, struct store_read *reads, size_t count, struct arena *arena);
 enum err redis_fold_commit(void *self, const struct store_commit *commits, size_t count);
 
+/* Many users at once (redis_walk.c). */
+enum err redis_followers_read(void *self, int32_t partition, uint64_t thing, struct span after,
+                              size_t limit, struct arena *arena, struct span **users, size_t *count,
+                              int64_t *head);
+enum err redis_users_scan(void *self, int32_t partition, struct store_scan *scan, size_t limit,
+                          struct arena *arena, struct store_user **users, size_t *count, int64_t *head);
+
 #endif

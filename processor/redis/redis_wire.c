@@ -254,6 +254,14 @@ void redis_wire_word(struct redis_wire *wire, struct span word)
     wire->out.size += word.size + 2;
 }
 
+void redis_wire_joined(struct redis_wire *wire, struct span first, struct span second)
+{
+    put_header(wire, '$', first.size + second.size);
+    buf_append(&wire->out, first);
+    buf_append(&wire->out, second);
+    buf_append(&wire->out, SPAN_LITERAL("\r\n"));
+}
+
 void redis_wire_text(struct redis_wire *wire, const char *text)
 {
     redis_wire_word(wire, span_from_text(text));

@@ -35,6 +35,8 @@ uint64_t redis_wire_generation(const struct redis_wire *wire);
 /* A command of `count` words, the first of them `name`; redis_wire_word count - 1 times after it. */
 void redis_wire_command(struct redis_wire *wire, size_t count, const char *name);
 void redis_wire_word(struct redis_wire *wire, struct span word);
+/* One word made of two pieces. */
+void redis_wire_joined(struct redis_wire *wire, struct span first, struct span second);
 void redis_wire_text(struct redis_wire *wire, const char *text);
 void redis_wire_number(struct redis_wire *wire, int64_t number);
 

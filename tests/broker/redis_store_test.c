@@ -64,6 +64,8 @@ CONTRACT(due_is_read_in_order)
 CONTRACT(deleted_users_are_gone)
 CONTRACT(ids_stand_beside_the_head)
 CONTRACT(wipe_leaves_nothing)
+CONTRACT(followers_are_read_in_order)
+CONTRACT(a_scan_meets_everybody)
 CONTRACT(huge_batches)
 
 static struct store_commit commit_of(int64_t expected, int64_t head, const struct store_user_write *writes,
@@ -228,15 +230,23 @@ static void test_a_full_server_still_settles(void **state)
     struct redis_store *store = store_open();
     struct store_port port = redis_store_port(store);
     struct store_user_write there[] = {{S("u1"), S("a state of some size"), 5}, {S("u2"), S("another"), 6}};
+    const struct store_follow follows[] = {{7, S("u1"), true}, {7, S("u2"), true}};
     struct store_commit commit = commit_of(STORE_NO_HEAD, 1, there, 2);
+    commit.follows = follows;
+    commit.follow_count = 2;
     assert_int_equal(port.fold_commit(port.self, &commit, 1), ERR_OK);
     tell("CONFIG SET maxmemory 1");
     struct store_user_write added[] = {{S("new"), S("state"), 5}, {S("u1"), S(""), INT64_MAX}};
     commit = commit_of(1, 2, added, 2);
     assert_int_equal(port.fold_commit(port.self, &commit, 1), ERR_LIMIT);
     struct store_user_write settled[] = {{S("u1"), S("shorter"), 9}, {S("u2"), S(""), INT64_MAX}};
+    const struct store_follow more = {7, S("u3"), true}, less = {7, S("u2"), false};
     commit = commit_of(1, 2, settled, 2);
     commit.part = S("part");
+    commit.follows = &more;
+    commit.follow_count = 1;
+    assert_int_equal(port.fold_commit(port.self, &commit, 1), ERR_LIMIT);
+    commit.follows = &less;
     assert_int_equal(port.fold_commit(port.self, &commit, 1), ERR_OK);
     assert_int_equal(port.fold_commit(port.self, &commit, 1), ERR_CONFLICT);
     assert_int_equal(port.ids_write(port.self, 0, 1, S("ids")), ERR_CONFLICT);
@@ -260,6 +270,10 @@ static void test_a_full_server_still_settles(void **state)
     assert_int_equal(port.partition_read(port.self, 0, &arena, &partition), ERR_OK);
     assert_true(span_equal(partition.part, S("part")));
     assert_true(span_equal(partition.ids, S("ids")));
+    struct span *users;
+    assert_int_equal(port.followers_read(port.self, 0, 7, S(""), 9, &arena, &users, &count, &head), ERR_OK);
+    assert_int_equal(count, 1);
+    assert_true(span_equal(users[0], S("u1")));
     arena_destroy(&arena);
     redis_store_close(store);
 }
@@ -362,6 +376,8 @@ int main(void)
         cmocka_unit_test_setup(test_deleted_users_are_gone, flush),
         cmocka_unit_test_setup(test_ids_stand_beside_the_head, flush),
         cmocka_unit_test_setup(test_wipe_leaves_nothing, flush),
+        cmocka_unit_test_setup(test_followers_are_read_in_order, flush),
+        cmocka_unit_test_setup(test_a_scan_meets_everybody, flush),
         cmocka_unit_test_setup(test_huge_batches, flush),
         cmocka_unit_test_setup(test_a_commit_in_between_is_a_conflict, flush),
         cmocka_unit_test_setup(test_a_rewound_head_is_noticed, flush),

@@ -1,8 +1,11 @@
 #include "support/store_contract.h"
 
+#include "base/buf.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 // cmocka wants the headers above first
 #include <cmocka.h>
 
@@ -199,6 +202,94 @@ void store_contract_wipe_leaves_nothing(struct store_port store)
     int64_t pending;
     assert_int_equal(store.pending_count(store.self, partitions, 2, &pending), ERR_OK);
     assert_int_equal(pending, 1);
+    arena_destroy(&arena);
+}
+
+static void expect_followers(struct store_port store, uint64_t thing, const char *after, size_t limit,
+                             const char *expected)
+{
+    struct arena arena;
+    struct span *users;
+    struct buf names = {0};
+    size_t count;
+    int64_t head;
+    arena_init(&arena, 0);
+    assert_int_equal(store.followers_read(store.self, 0, thing, span_from_text(after), limit, &arena,
+                                          &users, &count, &head),
+                     ERR_OK);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&names, "%s%.*s", i == 0 ? "" : " ", SPAN_PRINTF(users[i]));
+    assert_span(buf_span(&names), expected);
+    buf_free(&names);
+    arena_destroy(&arena);
+}
+
+void store_contract_followers_are_read_in_order(struct store_port store)
+{
+    const struct store_follow first[] = {
+        {7, S("b"), true}, {7, S("a"), true}, {7, S("\xFFz"), true},      {7, S("ab"), true},
+        {8, S("c"), true}, {6, S("d"), true}, {UINT64_MAX, S("e"), true}, {0, S("f"), true}};
+    struct store_commit commit = commit_of(0, STORE_NO_HEAD, 1, NULL, 0);
+    commit.follows = first;
+    commit.follow_count = sizeof(first) / sizeof(*first);
+    assert_int_equal(store.fold_commit(store.self, &commit, 1), ERR_OK);
+    expect_followers(store, 7, "", 10, "a ab b \xFFz");
+    expect_followers(store, 7, "", 2, "a ab");
+    expect_followers(store, 7, "ab", 2, "b \xFFz");
+    expect_followers(store, 7, "aa", 1, "ab");
+    expect_followers(store, 7, "\xFFz", 1, "");
+    expect_followers(store, UINT64_MAX, "", 10, "e");
+    expect_followers(store, 0, "", 10, "f");
+    expect_followers(store, 9, "", 10, "");
+
+    /* Refused as a whole with the head, and a repeat changes nothing. */
+    const struct store_follow then[] = {
+        {7, S("b"), false}, {7, S("a"), true}, {8, S("nobody"), false}, {7, S("aa"), true}};
+    commit = commit_of(0, STORE_NO_HEAD, 2, NULL, 0);
+    commit.follows = then;
+    commit.follow_count = sizeof(then) / sizeof(*then);
+    assert_int_equal(store.fold_commit(store.self, &commit, 1), ERR_CONFLICT);
+    expect_followers(store, 7, "", 10, "a ab b \xFFz");
+    commit.expected_head = 1;
+    assert_int_equal(store.fold_commit(store.self, &commit, 1), ERR_OK);
+    expect_followers(store, 7, "", 10, "a aa ab \xFFz");
+    assert_int_equal(store.wipe(store.self, 0), ERR_OK);
+    expect_followers(store, 7, "", 10, "");
+}
+
+void store_contract_a_scan_meets_everybody(struct store_port store)
+{
+    enum { USERS = 3000 };
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct store_user_write *writes = ARENA_ARRAY(&arena, struct store_user_write, USERS);
+    bool *met = ARENA_ARRAY(&arena, bool, USERS);
+    struct store_scan scan = {0};
+    struct store_user *users;
+    size_t count, pages = 0;
+    int64_t head;
+    assert_int_equal(store.users_scan(store.self, 0, &scan, 10, &arena, &users, &count, &head), ERR_OK);
+    assert_true(scan.over);
+    assert_int_equal(count, 0);
+    assert_int_equal(head, STORE_NO_HEAD);
+    for (size_t i = 0; i < USERS; i++)
+        writes[i] = (struct store_user_write){arena_printf(&arena, "user-%zu", i),
+                                              arena_printf(&arena, "state-%zu", i), INT64_MAX};
+    struct store_commit commit = commit_of(0, STORE_NO_HEAD, 1, writes, USERS);
+    assert_int_equal(store.fold_commit(store.self, &commit, 1), ERR_OK);
+    for (scan = (struct store_scan){0}; !scan.over; pages++) {
+        assert_int_equal(store.users_scan(store.self, 0, &scan, 100, &arena, &users, &count, &head),
+                         ERR_OK);
+        assert_int_equal(head, 1);
+        for (size_t i = 0; i < count; i++) {
+            size_t number = (size_t)strtol(users[i].user.data + strlen("user-"), NULL, 10);
+            met[number] = true;
+            assert_true(span_equal(users[i].state, writes[number].state));
+        }
+    }
+    for (size_t i = 0; i < USERS; i++)
+        assert_true(met[i]);
+    assert_in_range(pages, 5, USERS);
     arena_destroy(&arena);
 }
 

@@ -12,6 +12,8 @@ void store_contract_due_is_read_in_order(struct store_port store);
 void store_contract_deleted_users_are_gone(struct store_port store);
 void store_contract_ids_stand_beside_the_head(struct store_port store);
 void store_contract_wipe_leaves_nothing(struct store_port store);
+void store_contract_followers_are_read_in_order(struct store_port store);
+void store_contract_a_scan_meets_everybody(struct store_port store);
 void store_contract_huge_batches(struct store_port store);
 
 #endif

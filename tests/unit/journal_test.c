@@ -335,6 +335,48 @@ static void golden_block(void **state)
         "740a00f0e085a4d766");
 }
 
+/* An event about a thing and a slice, likewise. */
+static void golden_block_of_many_users(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct span users[] = {SPAN_LITERAL("u43"), SPAN_LITERAL("u7")};
+    struct entry thing = sample_event(), slice = {.kind = ENTRY_SLICE};
+    thing.kind = ENTRY_THING;
+    thing.event.user = span_make(NULL, 0);
+    thing.event.attributes = value_map(NULL, 0);
+    slice.slice = (struct slice){
+        .cursor = 300, .after = SPAN_LITERAL("u42"), .users = users, .user_count = 2, .last = true};
+    journal_writer_add(&fixture->writer, &thing);
+    journal_writer_add(&fixture->writer, &slice);
+    slice.slice = (struct slice){.cursor = 301};
+    journal_writer_add(&fixture->writer, &slice);
+    journal_writer_finish(&fixture->writer, &fixture->block);
+    expect_hex(buf_span(&fixture->block), "0180e485a4d766010b73686f702e6576656e7473887766554433221103c801"
+                                          "072407000a01008f03026531000c636172745f757064617465640a0005"
+                                          "30302d6161036b3d76" /* the event about a thing */
+                                          "080f01ac020375343202037534330275"
+                                          "37"               /* a last slice of two users */
+                                          "080500ad020000"); /* an empty one */
+    struct journal_reader reader;
+    assert_int_equal(journal_reader_init(&reader, buf_span(&fixture->block), &fixture->arena), ERR_OK);
+    struct entry read = next(&reader);
+    assert_int_equal(read.kind, ENTRY_THING);
+    assert_true(read.has_source);
+    assert_span_equal(read.event.user, "");
+    assert_span_equal(read.event.name, "cart_updated");
+    read = next(&reader);
+    assert_int_equal(read.kind, ENTRY_SLICE);
+    assert_int_equal(read.slice.cursor, 300);
+    assert_span_equal(read.slice.after, "u42");
+    assert_int_equal(read.slice.user_count, 2);
+    assert_span_equal(read.slice.users[0], "u43");
+    assert_span_equal(read.slice.users[1], "u7");
+    assert_true(read.slice.last);
+    read = next(&reader);
+    assert_int_equal(read.slice.user_count, 0);
+    assert_false(read.slice.last);
+}
+
 static void equal_lives_are_written_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -466,6 +508,7 @@ int main(void)
         TEST(values_that_lie),
         TEST(what_was_written_is_read),
         TEST(golden_block),
+        TEST(golden_block_of_many_users),
         TEST(equal_lives_are_written_once),
         TEST(extreme_numbers_survive),
         TEST(the_writer_starts_anew),

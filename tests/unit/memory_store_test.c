@@ -24,6 +24,8 @@ CONTRACT(due_is_read_in_order)
 CONTRACT(deleted_users_are_gone)
 CONTRACT(ids_stand_beside_the_head)
 CONTRACT(wipe_leaves_nothing)
+CONTRACT(followers_are_read_in_order)
+CONTRACT(a_scan_meets_everybody)
 CONTRACT(huge_batches)
 
 static void test_rewind_brings_back_what_was(void **state)
@@ -105,6 +107,8 @@ int main(void)
         cmocka_unit_test(test_deleted_users_are_gone),
         cmocka_unit_test(test_ids_stand_beside_the_head),
         cmocka_unit_test(test_wipe_leaves_nothing),
+        cmocka_unit_test(test_followers_are_read_in_order),
+        cmocka_unit_test(test_a_scan_meets_everybody),
         cmocka_unit_test(test_huge_batches),
         cmocka_unit_test(test_rewind_brings_back_what_was),
         cmocka_unit_test(test_due_order_holds_under_random_moves),

@@ -80,8 +80,42 @@ static void fill(struct partition_state *state)
     campaign->status = CAMPAIGN_PAUSED;
     campaign->sequence = 9;
     campaign->paused_at_ms = 77;
+    campaign->paused_arrived_ms = 76;
     campaign->treatment = PAUSE_SHIFT;
     partition_state_put_campaign(state, SPAN_LITERAL("a"))->version = 1;
+    const struct partition_cursor thing = {.kind = CURSOR_THING,
+                                           .campaign = SPAN_LITERAL("a"),
+                                           .event = SPAN_LITERAL("a block"),
+                                           .duplicate = true};
+    const struct partition_cursor end = {.kind = CURSOR_END,
+                                         .campaign = SPAN_LITERAL("b"),
+                                         .at_ms = 1764061395000,
+                                         .before_version = UINT32_MAX,
+                                         .entered_upto_ms = INT64_MAX,
+                                         .reason = REASON_PAUSED};
+    const struct partition_cursor shift = {
+        .kind = CURSOR_SHIFT, .campaign = SPAN_LITERAL("b"), .before_version = 5, .by_ms = -3};
+    partition_state_open_cursor(state, &thing);
+    partition_state_open_cursor(state, &end);
+    partition_state_open_cursor(state, &shift);
+    partition_cursor_move(partition_state_cursor(state, 2), SPAN_LITERAL("u42"));
+}
+
+static void a_cursor_keeps_its_number(void **unused)
+{
+    (void)unused;
+    struct partition_state state;
+    fill(&state);
+    partition_state_close_cursor(&state, 1);
+    assert_null(partition_state_cursor(&state, 1));
+    assert_int_equal(state.cursor_count, 2);
+    assert_int_equal(partition_state_cursor(&state, 2)->kind, CURSOR_END);
+    assert_int_equal(partition_state_cursor(&state, 3)->kind, CURSOR_SHIFT);
+    partition_state_open_cursor(&state, &(struct partition_cursor){.campaign = SPAN_LITERAL("c")});
+    assert_int_equal(state.cursors[2].id, 4);
+    partition_state_close_cursor(&state, 99);
+    assert_int_equal(state.cursor_count, 3);
+    partition_state_free(&state);
 }
 
 static void the_binary_form_keeps_everything(void **unused)
@@ -98,7 +132,18 @@ static void the_binary_form_keeps_everything(void **unused)
     assert_int_equal(back.campaign_count, 2);
     assert_true(span_equal(back.campaigns[0].id, SPAN_LITERAL("a")));
     assert_int_equal(back.campaigns[1].treatment, PAUSE_SHIFT);
+    assert_int_equal(back.campaigns[1].paused_arrived_ms, 76);
     assert_false(take(&back, 10, 400, 0));
+    assert_int_equal(back.cursor_count, 3);
+    assert_int_equal(back.cursors_opened, 3);
+    assert_true(span_equal(back.cursors[0].event, SPAN_LITERAL("a block")));
+    assert_true(back.cursors[0].duplicate);
+    const struct partition_cursor *end = partition_state_cursor(&back, 2);
+    assert_true(span_equal(end->after, SPAN_LITERAL("u42")));
+    assert_int_equal(end->reason, REASON_PAUSED);
+    assert_true(end->entered_upto_ms == INT64_MAX);
+    assert_true(end->before_version == UINT32_MAX);
+    assert_int_equal(back.cursors[2].by_ms, -3);
     partition_state_free(&state);
     partition_state_free(&back);
     buf_free(&bytes);
@@ -131,6 +176,7 @@ int main(void)
         cmocka_unit_test(an_entry_counts_once),
         cmocka_unit_test(what_lies_below_the_floor_was_delivered),
         cmocka_unit_test(another_incarnation_is_another_life),
+        cmocka_unit_test(a_cursor_keeps_its_number),
         cmocka_unit_test(the_binary_form_keeps_everything),
         cmocka_unit_test(cut_bytes_are_refused),
     };
