@@ -326,3 +326,13 @@ struct metrics *process_metrics(struct process *process)
 {
     return process->metrics;
 }
+
+struct registry *process_registry(struct process *process)
+{
+    return atomic_load(&process->started) ? process->registry : NULL;
+}
+
+struct definitions *process_definitions(struct process *process)
+{
+    return atomic_load(&process->started) ? process->definitions : NULL;
+}

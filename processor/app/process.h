@@ -12,6 +12,8 @@
 #include "base/log.h"
 
 struct process;
+struct registry;
+struct definitions;
 
 /* `config` and `log` outlive the process. */
 struct process *process_new(const struct config *config, const struct log *log);
@@ -38,5 +40,8 @@ struct process_status {
 void process_status_read(struct process *process, struct process_status *status);
 
 struct metrics *process_metrics(struct process *process);
+/* What is known of campaigns, and their compiled definitions; NULL until the process has started. */
+struct registry *process_registry(struct process *process);
+struct definitions *process_definitions(struct process *process);
 
 #endif

@@ -80,7 +80,7 @@ static int serve(const struct config *config, const struct log *log)
     run.process = process_new(config, log);
     struct http_server *server = NULL;
     struct diag diag = {0};
-    if (http_server_start(config, run.process, &server, &diag) != ERR_OK) {
+    if (http_server_start(config, log, run.process, &server, &diag) != ERR_OK) {
         fprintf(stderr, "declic run: %s\n", diag.text);
         process_free(run.process);
         return CLI_USAGE;

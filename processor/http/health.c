@@ -1,8 +1,7 @@
 #include "http/routes.h"
 
 /* Alive: the process answers and no thread has ended by an error that waiting cannot mend. */
-void http_livez(const struct http_context *context, const struct http_request *request,
-                struct http_reply *reply)
+void http_livez(struct http_context *context, const struct http_request *request, struct http_reply *reply)
 {
     (void)request;
     struct process_status status;
@@ -12,8 +11,7 @@ void http_livez(const struct http_context *context, const struct http_request *r
 }
 
 /* Ready: this process fires for every partition that it owns. */
-void http_readyz(const struct http_context *context, const struct http_request *request,
-                 struct http_reply *reply)
+void http_readyz(struct http_context *context, const struct http_request *request, struct http_reply *reply)
 {
     (void)request;
     struct process_status status;
@@ -27,7 +25,7 @@ void http_readyz(const struct http_context *context, const struct http_request *
         buf_printf(&reply->body, "attaching: %d of %d partitions\n", status.attached, status.owned);
 }
 
-void http_metrics(const struct http_context *context, const struct http_request *request,
+void http_metrics(struct http_context *context, const struct http_request *request,
                   struct http_reply *reply)
 {
     (void)request;

@@ -1,8 +1,103 @@
 #include "http/routes.h"
 
+#include <stdio.h>
+
+#include "base/utf8.h"
+
+/* What follows the handler. */
+#define WAITS .waits = true
+#define AT_ONCE .waits = false
+#define OPEN .open = true
+
 const struct http_route http_routes[] = {
-    {"GET", "/livez", http_livez},
-    {"GET", "/readyz", http_readyz},
-    {"GET", "/metrics", http_metrics},
+    {"GET", "/livez", http_livez, OPEN},
+    {"GET", "/readyz", http_readyz, OPEN},
+    {"GET", "/metrics", http_metrics, AT_ONCE},
+    {"POST", "/v1/events", http_events, WAITS},
 };
 const size_t http_route_count = sizeof http_routes / sizeof http_routes[0];
+
+static int hex_digit(char byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    byte = (char)(byte | 0x20);
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
+enum err http_percent_decode(struct span text, struct arena *arena, struct span *decoded)
+{
+    char *out = arena_alloc(arena, text.size + 1);
+    size_t size = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        char byte = text.data[i];
+        if (byte == '%') {
+            int high = i + 2 < text.size ? hex_digit(text.data[i + 1]) : -1;
+            int low = i + 2 < text.size ? hex_digit(text.data[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return ERR_SYNTAX;
+            byte = (char)(high << 4 | low);
+            i += 2;
+        }
+        out[size++] = byte;
+    }
+    out[size] = '\0';
+    *decoded = span_make(out, size);
+    return utf8_valid(*decoded) ? ERR_OK : ERR_SYNTAX;
+}
+
+/* The next segment of a path, after its slash; *path moves behind it. */
+static struct span take_segment(const char **path)
+{
+    const char *begin = *path + 1;
+    size_t size = strcspn(begin, "/");
+    *path = begin + size;
+    return span_make(begin, size);
+}
+
+static enum http_match match_path(const char *pattern, const char *path, struct arena *arena,
+                                  struct span *id)
+{
+    while (*pattern == '/' && *path == '/') {
+        struct span wanted = take_segment(&pattern), decoded;
+        if (http_percent_decode(take_segment(&path), arena, &decoded) != ERR_OK)
+            return HTTP_MATCH_MALFORMED;
+        bool is_id = span_equal_text(wanted, "{id}");
+        if (is_id ? decoded.size == 0 : !span_equal(decoded, wanted))
+            return HTTP_MATCH_NO_PATH;
+        if (is_id)
+            *id = decoded;
+    }
+    return *pattern == '\0' && *path == '\0' ? HTTP_MATCH_FOUND : HTTP_MATCH_NO_PATH;
+}
+
+static void allow_add(char allow[HTTP_ALLOW_BYTES], const char *method)
+{
+    size_t size = strlen(allow);
+    snprintf(allow + size, HTTP_ALLOW_BYTES - size, "%s%s", size == 0 ? "" : ", ", method);
+    if (strcmp(method, "GET") == 0)
+        allow_add(allow, "HEAD");
+}
+
+enum http_match http_route_find(const char *method, const char *path, struct arena *arena,
+                                const struct http_route **route, struct span *id,
+                                char allow[HTTP_ALLOW_BYTES])
+{
+    enum http_match result = HTTP_MATCH_NO_PATH;
+    const char *as = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    allow[0] = '\0';
+    for (size_t i = 0; i < http_route_count; i++) {
+        enum http_match match = match_path(http_routes[i].path, path, arena, id);
+        if (match == HTTP_MATCH_NO_PATH)
+            continue;
+        if (match == HTTP_MATCH_MALFORMED)
+            return match;
+        if (strcmp(http_routes[i].method, as) == 0) {
+            *route = &http_routes[i];
+            return HTTP_MATCH_FOUND;
+        }
+        allow_add(allow, http_routes[i].method);
+        result = HTTP_MATCH_NO_METHOD;
+    }
+    return result;
+}

@@ -1,5 +1,7 @@
 """One `declic run`: started, watched through its HTTP port and its log, stopped or killed by its pid."""
 
+import http.client
+import json
 import os
 import pathlib
 import signal
@@ -69,6 +71,20 @@ class Processor:
             return error.code, error.read().decode()
         except OSError as error:
             return 0, str(error)
+
+    def ask(self, method, path, body=None, headers=None, seconds=20.0):
+        """Any request: (status, headers, body), the body parsed where it is JSON. body: bytes, text or for json.dumps."""
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        try:
+            connection.request(method, path, body.encode() if isinstance(body, str) else body, headers or {})
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            is_json = "json" in (answer.getheader("content-type") or "") and text != ""
+            return answer.status, answer.headers, json.loads(text) if is_json else text
+        finally:
+            connection.close()
 
     def ready(self):
         if not self.running:

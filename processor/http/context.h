@@ -1,0 +1,32 @@
+/* What the handlers share: the process they speak for, and what they keep open.
+ */
+#ifndef DECLIC_HTTP_CONTEXT_H
+#define DECLIC_HTTP_CONTEXT_H
+
+#include <pthread.h>
+
+#include "app/process.h"
+#include "codec/source_record.h"
+#include "kafka/kafka_publisher.h"
+
+struct http_context {
+    const struct config *config;
+    const struct log *log;
+    struct process *process;
+    struct arena arena;
+    struct kafka_publisher *events; /* into PREFIX + events */
+    struct mapping events_mapping;  /* as the intake reads that topic */
+    struct record_limits limits;    /* likewise */
+};
+
+/* Connects to nothing yet. ERR_INVALID: Kafka's properties are refused (diag). In any case to be closed. */
+WARN_UNUSED enum err http_context_open(struct http_context *context, const struct config *config,
+                                       const struct log *log, struct process *process, struct diag *diag);
+void http_context_close(struct http_context *context);
+
+/* Wall time, ms since the epoch. */
+int64_t http_now_ms(void);
+/* For bounds: CLOCK_MONOTONIC. */
+int64_t http_monotonic_ms(void);
+
+#endif
