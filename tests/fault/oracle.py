@@ -5,10 +5,11 @@ comes first) and a duplicate mean for campaigns of the plain form below, and jud
 
     MUST    exactly one message
     NEVER   no message: it was cancelled, replaced or never entered, long enough before it was due
-    EITHER  the cancel was so near to the due instant that either may win; but not both
+    EITHER  the cancel came so near to the due instant, or after it, that either may win; but not both
 
-"Long enough" is a matter of the faults: while a process is dead, what it would have read arrives
-late. An event counts as arrived in time when Kafka had it `margin_ms` before the instant in question.
+What counts is when an event reached the journal, which is the order that everything follows: while
+a process is dead, what it would have read arrives late. An event is in time when the journal had it
+`margin_ms` before the instant in question.
 """
 
 import collections
@@ -35,7 +36,7 @@ class Event:
     name: str
     time_ms: int
     attributes: dict
-    acked_ms: int = 0  # when Kafka had it
+    arrived_ms: int = 0  # when the journal had it
 
 
 @dataclasses.dataclass
@@ -91,7 +92,4 @@ def journeys_of(campaign, user, key, history, margin_ms):
 def end(journey, event, margin_ms):
     for id, due in journey.sends.items():
         if journey.verdicts[id] == MUST:
-            if event.acked_ms <= due - margin_ms:
-                journey.verdicts[id] = NEVER
-            elif event.acked_ms <= due + margin_ms:
-                journey.verdicts[id] = EITHER
+            journey.verdicts[id] = NEVER if event.arrived_ms <= due - margin_ms else EITHER
