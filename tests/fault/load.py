@@ -1,4 +1,4 @@
-"""Sends a stream on its own thread, at its own pace."""
+"""Sends a stream on its own thread, at its own pace but never past the part that it was let to send."""
 
 import copy
 import threading
@@ -16,6 +16,7 @@ class Load(threading.Thread):
         self.events = []
         self.delivered = 0
         self.began_ms = None
+        self.allowed = 0.0  # share of the stream
         self.failure = None
 
     def run(self):
@@ -26,7 +27,8 @@ class Load(threading.Thread):
 
     def _send_all(self):
         self.began_ms = now_ms() + 500
-        for send_at, occurs_at, event in self.stream:
+        for number, (send_at, occurs_at, event) in enumerate(self.stream):
+            self._hold(number / len(self.stream))
             wait_ms = self.began_ms + send_at - now_ms()
             while wait_ms > 0:
                 self.topics.producer.poll(min(wait_ms, 50) / 1000)
@@ -39,16 +41,28 @@ class Load(threading.Thread):
             }, on_delivery=self._delivered)
         self.topics.flush(120)
 
+    def _hold(self, share):
+        """What the stream is held back for, all that follows is later by."""
+        if share >= self.allowed:
+            held_ms = now_ms()
+            while share >= self.allowed:
+                self.topics.producer.poll(0.01)
+            self.began_ms += now_ms() - held_ms
+
     def _delivered(self, error, _):
         assert error is None, error
         self.delivered += 1
 
     @property
-    def elapsed(self):
-        return 0 if self.began_ms is None else (now_ms() - self.began_ms) / 1000
+    def sent(self):
+        """The share that was sent."""
+        return len(self.events) / len(self.stream)
 
-    def wait_until(self, seconds):
-        while self.elapsed < seconds and self.is_alive():
+    def let(self, share, seconds=0):
+        """Lets it go on up to that share, and waits until it is there or the seconds have passed."""
+        self.allowed = share
+        deadline = time.monotonic() + seconds
+        while self.sent < share and self.is_alive() and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def finish(self, seconds):
@@ -84,6 +98,7 @@ class Watch(threading.Thread):
         self.stopping = True
         self.join(10)
 
-    def worst_lateness(self, from_ms, to_ms):
-        """Of the messages that fell due in that time."""
-        return max((seen - due for seen, due in list(self.seen) if from_ms <= due < to_ms), default=0)
+    def lateness(self, from_ms, to_ms):
+        """Of the messages that fell due in that time: how many there were, and the worst lateness in ms."""
+        late = [seen - due for seen, due in self.seen if from_ms <= due < to_ms]
+        return len(late), max(late, default=0)
