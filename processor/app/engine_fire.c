@@ -450,6 +450,8 @@ static void fire_user(struct firing *firing, struct salvo *salvo, size_t index, 
     *ARENA_PUSH(&engine->batch, &salvo->flights, &salvo->flight_count, &salvo->flight_capacity) = flight;
     for (size_t i = 0; i < count; i++) {
         struct decided decided;
+        if (!decide_stands(&state, &sends[i]))
+            continue;
         decide_send(&fold, &state, &sends[i], engine->now_ms, &decided);
         struct entry entry = {.kind = ENTRY_SETTLED, .settled = decided.settled};
         journal_writer_add(&salvo->block, &entry);

@@ -1,5 +1,6 @@
 #include "core/decide.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "core/campaign_set.h"
@@ -388,7 +389,16 @@ static const struct journey *find_journey(const struct user_state *state, const 
     for (size_t i = 0; i < state->journeys.count; i++)
         if (journeys[i].steps == send->steps)
             return &journeys[i];
-    abort(); /* a journey with a pending send does not go away */
+    return NULL;
+}
+
+bool decide_stands(const struct user_state *state, const struct due_send *send)
+{
+    if (send->step == DUE_WAKE)
+        return true;
+    const struct journey *journey = find_journey(state, send);
+    return journey != NULL && journey->steps[send->step].status == STEP_PENDING &&
+           journey->steps[send->step].attempt == send->attempt;
 }
 
 void decide_send(const struct fold *fold, const struct user_state *state, const struct due_send *send,
@@ -399,6 +409,7 @@ void decide_send(const struct fold *fold, const struct user_state *state, const 
         decide_wake(state, send, now_ms, decided);
         return;
     }
+    assert(decide_stands(state, send));
     const struct journey *journey = find_journey(state, send);
     struct deciding deciding = {
         .fold = fold,

@@ -49,7 +49,11 @@ int64_t decide_next_due(const struct user_state *state);
 size_t decide_collect(const struct fold *fold, const struct user_state *state, int64_t upto_ms,
                       struct arena *arena, struct due_send **sends);
 
-/* The outcome of one send at now_ms; everything in *decided lives in fold->arena or the state. */
+/* Whether it is still to be decided after others of the user were folded as settled: the end of one send
+ * can carry out a restart that waited for it, which replaces the rest of the journey. */
+bool decide_stands(const struct user_state *state, const struct due_send *send);
+
+/* The outcome of one send, which stands, at now_ms; everything in *decided lives in fold->arena or the state. */
 void decide_send(const struct fold *fold, const struct user_state *state, const struct due_send *send,
                  int64_t now_ms, struct decided *decided);
 
