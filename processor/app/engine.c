@@ -197,11 +197,30 @@ static void read_clocks(struct engine *engine)
              log_number("step_ms", engine->clock.last_step_ms), log_number("hold_ms", STEADY_HOLD_MS));
 }
 
+static bool queue_is_full(const struct engine *engine)
+{
+    return engine->queued_records >= BATCH_RECORDS || engine->queued_bytes >= BATCH_BYTES;
+}
+
+/* A full batch that could not be folded (the store is away) stops delivery, not polling: rebalances must
+ * go on being answered. */
+static void hold_delivery(struct engine *engine, bool held)
+{
+    const struct journal_port *journal = engine->ports.journal;
+    if (engine->delivery_held == held)
+        return;
+    engine->delivery_held = held;
+    for (size_t i = 0; i < engine->partition_slots; i++)
+        if (engine->partitions[i] != NULL)
+            (held ? journal->pause : journal->resume)(journal->self, (int32_t)i);
+}
+
 /* Takes what the journal has, up to a batch; waits only for the first. */
 static enum err read_journal(struct engine *engine, int wait_ms, struct diag *diag)
 {
     const struct journal_port *journal = engine->ports.journal;
-    while (engine->queued_records < BATCH_RECORDS && engine->queued_bytes < BATCH_BYTES) {
+    hold_delivery(engine, queue_is_full(engine));
+    do {
         struct journal_event event = {0};
         enum err error = journal->poll(journal->self, wait_ms, &event);
         if (error != ERR_OK)
@@ -211,7 +230,7 @@ static enum err read_journal(struct engine *engine, int wait_ms, struct diag *di
         read_clocks(engine);
         take_event(engine, &event);
         wait_ms = 0;
-    }
+    } while (!queue_is_full(engine));
     return ERR_OK;
 }
 
@@ -241,10 +260,26 @@ static void ask_marks(struct engine *engine)
     engine_ask_marks(engine, wanting, count);
 }
 
+/* How long until what is queued may be folded: not at once after the store failed. */
+static int64_t until_fold_ms(const struct engine *engine)
+{
+    int64_t until_ms = INT64_MAX;
+    for (size_t i = 0; i < engine->partition_slots; i++) {
+        const struct partition *partition = engine->partitions[i];
+        if (partition == NULL || partition->queue_first == partition->queue_count)
+            continue;
+        int64_t left_ms = partition->retry_at_ms - engine->monotonic_ms;
+        if (left_ms < until_ms)
+            until_ms = left_ms < 0 ? 0 : left_ms;
+    }
+    return until_ms;
+}
+
 static int wait_ms(const struct engine *engine, int max_wait_ms)
 {
-    if (engine->queued_records != 0)
-        return 0;
+    int64_t fold_ms = until_fold_ms(engine);
+    if (fold_ms < max_wait_ms)
+        max_wait_ms = (int)fold_ms;
     int64_t next_ms = engine_next_fire_ms(engine);
     if (next_ms == INT64_MAX)
         return max_wait_ms;

@@ -132,6 +132,7 @@ struct engine {
     size_t queued_bytes;
 
     bool stopping, closing, stopped;
+    bool delivery_held; /* a full batch waits for the store */
     bool assigned_once, store_away;
     size_t fire_turn;
     int64_t store_said_ms, journal_said_ms, full_said_ms, check_at_ms, numbers_at_ms;
