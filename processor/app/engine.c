@@ -185,10 +185,26 @@ static void take_event(struct engine *engine, const struct journal_event *event)
     }
 }
 
+/* What was proven up to an instant of the old clock says nothing on the new one. */
+static void forget_frontiers(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->partition_slots; i++) {
+        struct partition *partition = engine->partitions[i];
+        if (partition == NULL)
+            continue;
+        partition->frontier_ms = partition->state.append_max_ms;
+        partition->mark.asked_ms = INT64_MIN;
+    }
+}
+
 static void read_clocks(struct engine *engine)
 {
     engine->now_ms = steady_clock_now(&engine->clock);
     engine->monotonic_ms = engine->ports.clock.monotonic_ms(engine->ports.clock.self);
+    if (engine->clock.accepted != engine->clock_steps_accepted) {
+        engine->clock_steps_accepted = engine->clock.accepted;
+        forget_frontiers(engine);
+    }
     if (engine->clock.steps == engine->clock_steps_seen)
         return;
     metrics_count(&engine->numbers, METRIC_CLOCK_STEPS, engine->clock.steps - engine->clock_steps_seen);

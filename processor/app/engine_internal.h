@@ -138,7 +138,7 @@ struct engine {
     int64_t store_said_ms, journal_said_ms, full_said_ms, check_at_ms, numbers_at_ms;
     int64_t now_ms; /* wall, steady; read once a turn and before firing */
     int64_t monotonic_ms;
-    int64_t clock_steps_seen;
+    int64_t clock_steps_seen, clock_steps_accepted;
 
     struct fold_counts counts;
     struct arena batch; /* reset with every fold batch and every firing */

@@ -33,6 +33,8 @@ struct intake *intake_new(const struct intake_settings *settings, const struct i
     intake->settings = *settings;
     intake->window.linger_ms = settings->linger_ms;
     intake->ports = *ports;
+    steady_clock_init(&intake->clock, ports->clock);
+    (void)steady_clock_now(&intake->clock);
     intake->by_partition = calloc(settings->source_count, sizeof(*intake->by_partition));
     intake->by_partition_counts = calloc(settings->source_count, sizeof(*intake->by_partition_counts));
     if (intake->by_partition == NULL || intake->by_partition_counts == NULL)
@@ -75,9 +77,9 @@ static int64_t monotonic_ms(const struct intake *intake)
 /* When what was read just now arrived. Never goes back: the fold relies on it within a partition. */
 static int64_t arrived_ms(struct intake *intake)
 {
-    int64_t wall = intake->ports.clock.wall_ms(intake->ports.clock.self);
-    if (wall > intake->wall_max_ms)
-        intake->wall_max_ms = wall;
+    int64_t wall_ms = steady_clock_now(&intake->clock);
+    if (wall_ms > intake->wall_max_ms)
+        intake->wall_max_ms = wall_ms;
     return intake->wall_max_ms;
 }
 
@@ -222,6 +224,8 @@ enum err intake_step(struct intake *intake, int timeout_ms)
 {
     struct source_port *source = &intake->ports.source;
     int64_t now_ms = monotonic_ms(intake);
+    (void)steady_clock_now(
+        &intake->clock); /* a step is noticed when it happens, not with the next record */
     enum err error = advance(intake, now_ms);
     if (error != ERR_OK)
         return fail(intake, error, intake->ports.appender.trouble(intake->ports.appender.self));

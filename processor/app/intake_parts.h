@@ -10,6 +10,7 @@
 #include "app/intake.h"
 #include "app/intake_blocks.h"
 #include "app/intake_progress.h"
+#include "app/steady_clock.h"
 
 #define INTAKE_BATCHES 4 /* read and not yet taken */
 #define INCARNATION_TEXT_BYTES 32
@@ -80,6 +81,7 @@ struct intake {
     uint64_t last_tag;
     int64_t commit_not_before_ms;
     int64_t give_up_deadline_ms;
+    struct steady_clock clock;
     int64_t wall_max_ms;    /* the clock never goes back here */
     int64_t stuck_since_ms; /* since when batches wait for the sieve; 0: they do not */
     struct rate_window window;

@@ -72,7 +72,13 @@ static int64_t read_monotonic(void *self)
     return monotonic_ms;
 }
 
-static void the_clock_hides_small_steps_back_and_holds_at_large_ones(void **unused)
+static void pass(int64_t ms)
+{
+    wall_ms += ms;
+    monotonic_ms += ms;
+}
+
+static void the_clock_hides_small_steps_back(void **unused)
 {
     (void)unused;
     struct steady_clock clock;
@@ -86,18 +92,49 @@ static void the_clock_hides_small_steps_back_and_holds_at_large_ones(void **unus
     wall_ms += 4000;
     monotonic_ms += 1000;
     assert_int_equal(steady_clock_now(&clock), 1001000);
+}
+
+static void a_large_step_is_believed_after_a_while(void **unused)
+{
+    (void)unused;
+    struct steady_clock clock;
+    steady_clock_init(&clock, (struct clock_port){NULL, read_wall, read_monotonic});
+    wall_ms = 1000000;
+    assert_int_equal(steady_clock_now(&clock), 1000000);
     wall_ms += 3600000;
-    monotonic_ms += 1;
-    assert_int_equal(steady_clock_now(&clock), wall_ms);
+    pass(100);
+    assert_int_equal(steady_clock_now(&clock), 1000100);
     assert_true(steady_clock_holds(&clock));
     assert_int_equal(clock.steps, 1);
-    wall_ms += STEADY_HOLD_MS;
-    monotonic_ms += STEADY_HOLD_MS;
+    pass(STEADY_HOLD_MS);
     assert_int_equal(steady_clock_now(&clock), wall_ms);
     assert_false(steady_clock_holds(&clock));
+    assert_int_equal(clock.accepted, 1);
     wall_ms -= 7200000;
-    assert_int_equal(steady_clock_now(&clock), wall_ms);
+    (void)steady_clock_now(&clock);
     assert_true(steady_clock_holds(&clock));
+    pass(STEADY_HOLD_MS);
+    assert_int_equal(steady_clock_now(&clock), wall_ms);
+    assert_int_equal(clock.accepted, 2);
+}
+
+static void a_step_that_is_mended_leaves_no_trace(void **unused)
+{
+    (void)unused;
+    struct steady_clock clock;
+    steady_clock_init(&clock, (struct clock_port){NULL, read_wall, read_monotonic});
+    wall_ms = 1000000;
+    assert_int_equal(steady_clock_now(&clock), 1000000);
+    wall_ms += 60000;
+    pass(3000);
+    assert_int_equal(steady_clock_now(&clock), 1003000);
+    wall_ms -= 60000;
+    pass(1000);
+    assert_int_equal(steady_clock_now(&clock), 1004000);
+    assert_false(steady_clock_holds(&clock));
+    pass(STEADY_HOLD_MS);
+    assert_int_equal(steady_clock_now(&clock), wall_ms);
+    assert_int_equal(clock.accepted, 0);
 }
 
 int main(void)
@@ -105,7 +142,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_come_out_in_order_of_due),
         cmocka_unit_test(what_lies_beyond_is_not_kept),
-        cmocka_unit_test(the_clock_hides_small_steps_back_and_holds_at_large_ones),
+        cmocka_unit_test(the_clock_hides_small_steps_back),
+        cmocka_unit_test(a_large_step_is_believed_after_a_while),
+        cmocka_unit_test(a_step_that_is_mended_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
