@@ -1,0 +1,459 @@
+#include "oracle.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A cancel or restart that comes later than this before a due may wait for the send's outcome. */
+#define MARK_WINDOW_MS 1000
+
+static const struct oracle_campaign campaigns[] = {
+    {"cart", "cart", {{"first", 6000}, {"second", 15000}}, 2, false, false},
+    {"offer", "offer", {{"only", 4000}}, 1, true, false},
+    {"night", "night", {{"only", 5000}}, 1, false, true},
+    {"late", "late", {{"only", 3000}}, 1, false, false},
+};
+#define CAMPAIGNS (sizeof campaigns / sizeof *campaigns)
+
+/* An event that counts: the first time that its source record is in the journal. */
+struct counted {
+    const struct oracle_source *source;
+    const struct oracle_event *event;
+    bool duplicate; /* its id had come before */
+};
+
+struct judge {
+    const struct oracle_case *run;
+    struct counted *counted;
+    size_t count;
+    char *why;
+    size_t why_bytes;
+    bool broken;
+};
+
+static void broken(struct judge *judge, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void broken(struct judge *judge, const char *format, ...)
+{
+    if (judge->broken)
+        return;
+    judge->broken = true;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(judge->why, judge->why_bytes, format, arguments);
+    va_end(arguments);
+}
+
+static bool same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static const struct oracle_campaign *campaign_of(const char *id)
+{
+    for (size_t i = 0; i < CAMPAIGNS; i++)
+        if (same(campaigns[i].id, id))
+            return &campaigns[i];
+    return NULL;
+}
+
+static const struct oracle_campaign *triggered_by(const char *event)
+{
+    for (size_t i = 0; i < CAMPAIGNS; i++)
+        if (same(campaigns[i].event, event))
+            return &campaigns[i];
+    return NULL;
+}
+
+/* ---- what counts ---- */
+
+static bool was_counted(const struct judge *judge, const struct oracle_event *event)
+{
+    for (size_t i = 0; i < judge->count; i++)
+        if (judge->counted[i].source->partition == event->source_partition &&
+            judge->counted[i].source->offset == event->source_offset)
+            return true;
+    return false;
+}
+
+static const struct oracle_source *source_of(const struct oracle_case *run,
+                                             const struct oracle_event *event)
+{
+    for (size_t i = 0; i < run->source_count; i++)
+        if (run->sources[i].partition == event->source_partition &&
+            run->sources[i].offset == event->source_offset)
+            return &run->sources[i];
+    return NULL;
+}
+
+static bool id_came_before(const struct judge *judge, const struct oracle_source *source)
+{
+    for (size_t i = 0; i < judge->count; i++)
+        if (same(judge->counted[i].source->id, source->id) &&
+            same(judge->counted[i].source->user, source->user))
+            return true;
+    return false;
+}
+
+static void count_events(struct judge *judge)
+{
+    const struct oracle_case *run = judge->run;
+    for (size_t i = 0; i < run->event_count; i++) {
+        const struct oracle_event *event = &run->events[i];
+        const struct oracle_source *source = source_of(run, event);
+        if (source == NULL) {
+            broken(judge, "INVENTED: journal %d/%ld holds a source record that was never written",
+                   event->partition, (long)event->offset);
+            return;
+        }
+        if (was_counted(judge, event))
+            continue;
+        bool duplicate = id_came_before(judge, source);
+        judge->counted[judge->count++] = (struct counted){source, event, duplicate};
+    }
+    for (size_t i = 0; i < run->source_count; i++) {
+        const struct oracle_event key = {.source_partition = run->sources[i].partition,
+                                         .source_offset = run->sources[i].offset};
+        if (!was_counted(judge, &key))
+            broken(judge, "EVENT LOST: source %d/%ld (%s of %s) never reached the journal",
+                   run->sources[i].partition, (long)run->sources[i].offset, run->sources[i].id,
+                   run->sources[i].user);
+    }
+}
+
+/* Whether b stands behind a in the same partition of the journal. */
+static bool is_behind(const struct counted *a, const struct counted *b)
+{
+    return b > a && a->event->partition == b->event->partition;
+}
+
+static const struct counted *trigger_find(const struct judge *judge, const char *user, const char *id)
+{
+    for (size_t i = 0; i < judge->count; i++)
+        if (same(judge->counted[i].source->id, id) && same(judge->counted[i].source->user, user))
+            return &judge->counted[i];
+    return NULL;
+}
+
+static bool concerns_same(const struct counted *a, const struct counted *b)
+{
+    return same(a->source->user, b->source->user) && same(a->source->key, b->source->key);
+}
+
+static bool cancels(const struct judge *judge, const struct counted *order, const struct counted *trigger)
+{
+    if (same(trigger->source->name, "late") && order->event->at_ms < judge->run->late_since_ms)
+        return false; /* the campaign did not exist */
+    return same(order->source->name, "order") && !order->duplicate && concerns_same(order, trigger) &&
+           order->source->time_ms >= trigger->source->time_ms;
+}
+
+/* ---- messages ---- */
+
+static const struct oracle_step *step_of(const struct oracle_campaign *campaign, const char *id)
+{
+    for (int i = 0; i < campaign->step_count; i++)
+        if (same(campaign->steps[i].id, id))
+            return &campaign->steps[i];
+    return NULL;
+}
+
+static void check_repeated(struct judge *judge, size_t index)
+{
+    const struct oracle_message *m = &judge->run->messages[index];
+    for (size_t i = 0; i < index; i++) {
+        const struct oracle_message *other = &judge->run->messages[i];
+        bool names_same = same(m->campaign, other->campaign) && same(m->user, other->user) &&
+                          same(m->key, other->key) && same(m->trigger, other->trigger) &&
+                          same(m->step, other->step);
+        if (names_same != same(m->send_id, other->send_id))
+            broken(judge, "SEND ID: %s/%s/%s/%s and %s/%s/%s/%s have ids that do not tell them apart",
+                   m->campaign, m->user, m->trigger, m->step, other->campaign, other->user, other->trigger,
+                   other->step);
+        if (names_same)
+            broken(judge, "REPEATED: %s of %s to %s (trigger %s) was sent twice", m->step, m->campaign,
+                   m->user, m->trigger);
+    }
+}
+
+static void check_cancelled(struct judge *judge, const struct oracle_message *m,
+                            const struct counted *trigger)
+{
+    for (size_t i = 0; i < judge->count; i++) {
+        const struct counted *order = &judge->counted[i];
+        if (!cancels(judge, order, trigger) || order->event->partition != trigger->event->partition)
+            continue;
+        if (order < trigger)
+            broken(judge, "CANCEL LOST: %s of %s to %s: the cancel %s came before its trigger %s", m->step,
+                   m->campaign, m->user, order->source->id, m->trigger);
+        else if (order->event->at_ms + judge->run->slack_ms <= m->due_ms)
+            broken(
+                judge,
+                "CANCEL LOST: %s of %s to %s (trigger %s), due %ld, was sent though the cancel %s reached "
+                "the journal at %ld",
+                m->step, m->campaign, m->user, m->trigger, (long)m->due_ms, order->source->id,
+                (long)order->event->at_ms);
+    }
+}
+
+static void check_replaced(struct judge *judge, const struct oracle_message *m,
+                           const struct counted *trigger, const struct oracle_campaign *campaign)
+{
+    int64_t first_due_ms = trigger->source->time_ms + campaign->steps[0].after_ms;
+    for (size_t i = 0; i < judge->count; i++) {
+        const struct counted *next = &judge->counted[i];
+        if (is_behind(trigger, next) && !next->duplicate && same(next->source->name, campaign->event) &&
+            concerns_same(trigger, next) && next->source->time_ms >= trigger->source->time_ms &&
+            next->event->at_ms + judge->run->slack_ms <= first_due_ms)
+            broken(judge,
+                   "RESTART LOST: %s of %s to %s (trigger %s) was sent though %s replaced it in time",
+                   m->step, m->campaign, m->user, m->trigger, next->source->id);
+    }
+}
+
+static void check_message(struct judge *judge, size_t index)
+{
+    const struct oracle_message *m = &judge->run->messages[index];
+    const struct oracle_campaign *campaign = campaign_of(m->campaign);
+    const struct oracle_step *step = campaign == NULL ? NULL : step_of(campaign, m->step);
+    const struct counted *trigger = trigger_find(judge, m->user, m->trigger);
+    if (step == NULL || trigger == NULL || !same(trigger->source->name, campaign->event) ||
+        !same(trigger->source->key, m->key)) {
+        broken(judge, "INVENTED: nothing asks for %s of %s to %s (trigger %s)", m->step, m->campaign,
+               m->user, m->trigger);
+        return;
+    }
+    char title[ORACLE_TEXT];
+    snprintf(title, sizeof title, "n%d", trigger->source->number);
+    if (!same(title, m->title))
+        broken(judge, "CONTENT: %s of %s to %s says '%s', not '%s'", m->step, m->campaign, m->user,
+               m->title, title);
+    if (m->at_ms + judge->run->slack_ms < m->due_ms || m->decided_ms < m->due_ms ||
+        m->due_ms < trigger->source->time_ms + step->after_ms)
+        broken(judge,
+               "EARLY: %s of %s to %s (trigger %s of %ld), due %ld, was decided at %ld and sent at %ld",
+               m->step, m->campaign, m->user, m->trigger, (long)trigger->source->time_ms, (long)m->due_ms,
+               (long)m->decided_ms, (long)m->at_ms);
+    check_repeated(judge, index);
+    check_cancelled(judge, m, trigger);
+    check_replaced(judge, m, trigger, campaign);
+}
+
+/* ---- order and caps ---- */
+
+/* Whether it entered by a restart that may have had to wait for a send under way. */
+static bool may_have_waited(const struct judge *judge, const struct counted *trigger)
+{
+    for (size_t i = 0; i < judge->count; i++) {
+        const struct counted *other = &judge->counted[i];
+        const struct oracle_campaign *campaign = triggered_by(other->source->name);
+        if (campaign != NULL && is_behind(other, trigger) && concerns_same(other, trigger) &&
+            same(other->source->name, trigger->source->name) &&
+            trigger->event->at_ms + MARK_WINDOW_MS + judge->run->slack_ms >=
+                other->source->time_ms + campaign->steps[0].after_ms)
+            return true;
+    }
+    return false;
+}
+
+static void check_order(struct judge *judge, const struct oracle_message *first,
+                        const struct oracle_message *second)
+{
+    const struct counted *trigger = trigger_find(judge, second->user, second->trigger);
+    if (trigger == NULL || !same(first->user, second->user) ||
+        second->due_ms + judge->run->slack_ms >= first->due_ms ||
+        trigger->event->at_ms + judge->run->slack_ms >= first->due_ms || may_have_waited(judge, trigger))
+        return;
+    broken(judge, "ORDER: %s got %s/%s, due %ld, before %s/%s, due %ld", first->user, first->campaign,
+           first->step, (long)first->due_ms, second->campaign, second->step, (long)second->due_ms);
+}
+
+static void check_cap(struct judge *judge, const struct oracle_message *a, const struct oracle_message *b)
+{
+    const struct oracle_campaign *of_a = campaign_of(a->campaign), *of_b = campaign_of(b->campaign);
+    if (of_a == NULL || of_b == NULL || !of_a->capped || !of_b->capped || !same(a->user, b->user) ||
+        judge->run->slack_ms != 0)
+        return;
+    int64_t apart_ms = a->decided_ms - b->decided_ms;
+    if (apart_ms < ORACLE_CAP_WITHIN_MS && apart_ms > -ORACLE_CAP_WITHIN_MS)
+        broken(judge, "CAP: %s got two capped messages within %ld ms", a->user,
+               (long)(apart_ms < 0 ? -apart_ms : apart_ms));
+}
+
+static void check_pairs(struct judge *judge)
+{
+    const struct oracle_case *run = judge->run;
+    for (size_t i = 0; i < run->message_count; i++)
+        for (size_t k = i + 1; k < run->message_count; k++) {
+            check_order(judge, &run->messages[i], &run->messages[k]);
+            check_cap(judge, &run->messages[i], &run->messages[k]);
+        }
+}
+
+/* ---- decisions ---- */
+
+static bool names(const struct oracle_decision *d, const struct counted *trigger,
+                  const struct oracle_campaign *campaign, const char *step)
+{
+    return same(d->user, trigger->source->user) && same(d->trigger, trigger->source->id) &&
+           same(d->campaign, campaign->id) && same(d->key, trigger->source->key) && same(d->step, step);
+}
+
+static bool is_repeat(const struct judge *judge, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (same(judge->run->decisions[i].id, judge->run->decisions[index].id))
+            return true;
+    return false;
+}
+
+static bool is_terminal(const struct oracle_decision *d)
+{
+    return same(d->outcome, "sent") || same(d->outcome, "cancelled") || same(d->outcome, "restarted") ||
+           same(d->outcome, "skipped");
+}
+
+static bool was_sent(const struct judge *judge, const struct counted *trigger,
+                     const struct oracle_campaign *campaign, const char *step)
+{
+    for (size_t i = 0; i < judge->run->message_count; i++) {
+        const struct oracle_message *m = &judge->run->messages[i];
+        if (same(m->user, trigger->source->user) && same(m->trigger, trigger->source->id) &&
+            same(m->campaign, campaign->id) && (step == NULL || same(m->step, step)))
+            return true;
+    }
+    return false;
+}
+
+static bool ignored_rightly(const struct judge *judge, const struct oracle_decision *d,
+                            const struct counted *trigger, const struct oracle_campaign *campaign)
+{
+    for (size_t i = 0; i < judge->count; i++) {
+        const struct counted *other = &judge->counted[i];
+        if (other == trigger || other->event->partition != trigger->event->partition)
+            continue;
+        if (same(d->reason, "duplicate") && same(other->source->id, trigger->source->id) &&
+            same(other->source->user, trigger->source->user))
+            return true;
+        /* A restart that waited for a send under way may be cancelled later. */
+        if (same(d->reason, "cancelled") && cancels(judge, other, trigger))
+            return true;
+        bool earlier =
+            other < trigger && same(other->source->name, campaign->event) && concerns_same(other, trigger);
+        if (same(d->reason, "in_progress") && earlier && was_sent(judge, other, campaign, NULL))
+            return true;
+        if (same(d->reason, "superseded") && concerns_same(other, trigger) &&
+            same(other->source->name, campaign->event) && other->source->time_ms > trigger->source->time_ms)
+            return true;
+    }
+    return false;
+}
+
+static void check_reason(struct judge *judge, const struct oracle_decision *d,
+                         const struct counted *trigger, const struct oracle_campaign *campaign)
+{
+    const struct counted *because = trigger_find(judge, d->user, d->reason);
+    if (same(d->outcome, "skipped"))
+        broken(judge, "SKIPPED: %s of %s to %s (trigger %s): %s", d->step, d->campaign, d->user, d->trigger,
+               d->reason);
+    else if (same(d->outcome, "cancelled") && (because == NULL || !cancels(judge, because, trigger)))
+        broken(judge, "CANCELLED for no reason: %s of %s to %s (trigger %s): %s", d->step, d->campaign,
+               d->user, d->trigger, d->reason);
+    else if (same(d->outcome, "restarted") &&
+             (because == NULL || !is_behind(trigger, because) || because->duplicate ||
+              !same(because->source->name, campaign->event) || !concerns_same(because, trigger) ||
+              was_sent(judge, trigger, campaign, NULL)))
+        broken(judge, "RESTARTED for no reason: %s of %s to %s (trigger %s): %s", d->step, d->campaign,
+               d->user, d->trigger, d->reason);
+}
+
+/* A send was put off because of a message that was really sent. */
+static void check_capped(struct judge *judge, const struct oracle_decision *d)
+{
+    int64_t slack_ms = judge->run->slack_ms;
+    if (!same(d->outcome, "postponed") || !same(d->reason, "capped"))
+        return;
+    for (size_t i = 0; i < judge->run->message_count; i++) {
+        const struct oracle_message *m = &judge->run->messages[i];
+        const struct oracle_campaign *campaign = campaign_of(m->campaign);
+        if (campaign != NULL && campaign->capped && same(m->user, d->user) &&
+            m->decided_ms <= d->at_ms + slack_ms &&
+            m->decided_ms + ORACLE_CAP_WITHIN_MS + slack_ms > d->at_ms)
+            return;
+    }
+    broken(judge, "CAPPED for no reason: %s of %s to %s at %ld: no message stands for it", d->step,
+           d->campaign, d->user, (long)d->at_ms);
+}
+
+/* The one outcome of one send. */
+static void check_send(struct judge *judge, const struct counted *trigger,
+                       const struct oracle_campaign *campaign, const char *step)
+{
+    const struct oracle_decision *outcome = NULL;
+    bool scheduled = false;
+    for (size_t i = 0; i < judge->run->decision_count; i++) {
+        const struct oracle_decision *d = &judge->run->decisions[i];
+        if (!names(d, trigger, campaign, step) || is_repeat(judge, i))
+            continue;
+        scheduled |= same(d->outcome, "scheduled");
+        check_capped(judge, d);
+        if (!is_terminal(d))
+            continue;
+        if (outcome != NULL)
+            broken(judge, "TWO OUTCOMES: %s of %s to %s (trigger %s): %s %s, and %s %s", step, campaign->id,
+                   trigger->source->user, trigger->source->id, outcome->outcome, outcome->reason,
+                   d->outcome, d->reason);
+        outcome = d;
+        check_reason(judge, d, trigger, campaign);
+    }
+    bool sent = was_sent(judge, trigger, campaign, step);
+    if (!scheduled || outcome == NULL)
+        broken(judge, "LOST: %s of %s to %s (trigger %s) %s%s", step, campaign->id, trigger->source->user,
+               trigger->source->id, scheduled ? "has no outcome" : "was never scheduled",
+               sent ? ", yet it was sent" : "");
+    else if (sent != same(outcome->outcome, "sent"))
+        broken(judge, "CONTRADICTION: %s of %s to %s (trigger %s) is said to be %s and was %s", step,
+               campaign->id, trigger->source->user, trigger->source->id, outcome->outcome,
+               sent ? "sent" : "not sent");
+}
+
+static void check_trigger(struct judge *judge, const struct counted *trigger)
+{
+    const struct oracle_campaign *campaign = triggered_by(trigger->source->name);
+    if (campaign == NULL)
+        return;
+    bool ignored = false;
+    for (size_t i = 0; i < judge->run->decision_count; i++) {
+        const struct oracle_decision *d = &judge->run->decisions[i];
+        if (!same(d->outcome, "ignored") || !names(d, trigger, campaign, ""))
+            continue;
+        if (trigger->duplicate && !same(d->reason, "duplicate"))
+            continue; /* told of the one that counts */
+        if (!ignored_rightly(judge, d, trigger, campaign))
+            broken(judge, "IGNORED for no reason: trigger %s of %s for %s: %s", d->trigger, d->campaign,
+                   d->user, d->reason);
+        ignored |= !same(d->reason, "duplicate");
+    }
+    for (int i = 0; !ignored && !trigger->duplicate && i < campaign->step_count; i++)
+        check_send(judge, trigger, campaign, campaign->steps[i].id);
+    for (int i = 0; ignored && i < campaign->step_count; i++)
+        if (was_sent(judge, trigger, campaign, campaign->steps[i].id))
+            broken(judge, "CONTRADICTION: trigger %s of %s for %s was ignored, yet %s was sent",
+                   trigger->source->id, campaign->id, trigger->source->user, campaign->steps[i].id);
+}
+
+bool oracle_judge(const struct oracle_case *run, char *why, size_t why_bytes)
+{
+    struct judge judge = {.run = run, .why = why, .why_bytes = why_bytes};
+    judge.counted = calloc(run->event_count + 1, sizeof *judge.counted);
+    if (judge.counted == NULL)
+        abort();
+    count_events(&judge);
+    for (size_t i = 0; i < run->message_count; i++)
+        check_message(&judge, i);
+    check_pairs(&judge);
+    for (size_t i = 0; i < judge.count; i++)
+        check_trigger(&judge, &judge.counted[i]);
+    free(judge.counted);
+    return !judge.broken;
+}

@@ -1,0 +1,274 @@
+#include "sim/sim_source.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define BATCH 8
+
+struct place {
+    bool owned, reading;
+    int64_t start, position;
+    int64_t fetch_not_before_us;
+};
+
+struct commit_answer {
+    struct sim_source *source;
+    struct source_commit commits[SOURCE_PARTITIONS];
+    size_t count;
+    uint64_t tag;
+    struct group_identity identity;
+    enum err error;
+    struct commit_answer *next;
+};
+
+struct sim_source {
+    struct process *process;
+    struct cluster *cluster;
+    struct task *task;
+    struct group_client client;
+    struct place places[SOURCE_PARTITIONS];
+    struct source_assignment assignments[SOURCE_PARTITIONS];
+    struct commit_answer *answers;
+    bool woken;
+};
+
+static void notify(void *self)
+{
+    struct sim_source *s = self;
+    s->woken = true;
+    task_wake(s->task, 0);
+}
+
+static void grown(void *self, struct sim_log *log)
+{
+    struct sim_source *s = self;
+    if (log < s->cluster->source || log >= s->cluster->source + SOURCE_PARTITIONS ||
+        !s->places[log->partition].reading || s->client.gone)
+        return;
+    int64_t delay_us = s->places[log->partition].fetch_not_before_us - s->cluster->world->now_us;
+    task_wake(s->task, delay_us > 0 ? delay_us : world_latency(s->cluster->world, MS));
+}
+
+struct sim_source *sim_source_open(struct process *process, struct cluster *cluster, struct task *task)
+{
+    struct sim_source *s = ARENA_NEW(&cluster->world->arena, struct sim_source);
+    *s = (struct sim_source){.process = process, .cluster = cluster, .task = task};
+    cluster_watch(cluster, process, grown, s);
+    client_open(&s->client, process, &cluster->intakes, notify, s);
+    return s;
+}
+
+void sim_source_close(struct sim_source *source)
+{
+    client_abandon(&source->client);
+}
+
+static bool rebalance_hand_out(struct sim_source *s, struct source_event *event)
+{
+    struct client_event told;
+    if (!client_hand_out(&s->client, &told))
+        return false;
+    size_t count = 0;
+    for (int32_t p = 0; p < SOURCE_PARTITIONS; p++) {
+        if ((told.set >> p & 1) == 0)
+            continue;
+        struct place *place = &s->places[p];
+        const struct group_offset *committed = &s->cluster->intakes.offsets[p];
+        int64_t high = (int64_t)s->cluster->source[p].count;
+        struct source_assignment *assignment = &s->assignments[count++];
+        *assignment = (struct source_assignment){.partition = p};
+        if (told.kind != CLIENT_ASSIGNED) {
+            place->reading = false;
+            continue;
+        }
+        *place = (struct place){.owned = true};
+        place->start = committed->offset >= 0 && committed->offset <= high ? committed->offset : 0;
+        assignment->committed = committed->offset;
+        assignment->metadata = committed->metadata;
+        assignment->high = high;
+        assignment->start = place->start;
+    }
+    static const enum source_event_kind kinds[] = {[CLIENT_ASSIGNED] = SOURCE_ASSIGNED,
+                                                   [CLIENT_REVOKED] = SOURCE_REVOKED,
+                                                   [CLIENT_LOST] = SOURCE_LOST};
+    *event = (struct source_event){.kind = kinds[told.kind], .assignments = s->assignments, .count = count};
+    return true;
+}
+
+static bool records_hand_out(struct sim_source *s, struct source_event *event)
+{
+    struct world *world = s->cluster->world;
+    struct source_message *messages = NULL;
+    size_t count = 0, capacity = 0;
+    for (int32_t p = 0; p < SOURCE_PARTITIONS && count < BATCH; p++) {
+        struct place *place = &s->places[p];
+        const struct sim_log *log = &s->cluster->source[p];
+        if (!place->reading || world->now_us < place->fetch_not_before_us)
+            continue;
+        while (place->position < (int64_t)log->count && count < BATCH) {
+            const struct sim_record *record = &log->records[place->position];
+            *ARENA_PUSH(&world->arena, &messages, &count, &capacity) =
+                (struct source_message){.partition = p,
+                                        .offset = place->position++,
+                                        .timestamp_ms = record->append_ms,
+                                        .has_value = true,
+                                        .value = record->value};
+        }
+        place->fetch_not_before_us = world->now_us + world_latency(world, 2 * MS);
+        if (world_strikes(world, FAULT_FETCH_SLOW, 30))
+            place->fetch_not_before_us = world->now_us + world_between(world, 0, 4 * SECOND);
+    }
+    if (count == 0)
+        return false;
+    *event = (struct source_event){
+        .kind = SOURCE_RECORDS, .messages = messages, .count = count, .batch = messages};
+    return true;
+}
+
+static bool hand_out(struct sim_source *s, bool records_wanted, struct source_event *event)
+{
+    if (s->answers != NULL) {
+        *event = (struct source_event){
+            .kind = SOURCE_COMMITTED, .tag = s->answers->tag, .error = s->answers->error};
+        s->answers = s->answers->next;
+        return true;
+    }
+    bool records_first = world_chance(s->cluster->world, 500);
+    return (records_first && records_wanted && records_hand_out(s, event)) ||
+           rebalance_hand_out(s, event) || (!records_first && records_wanted && records_hand_out(s, event));
+}
+
+static int64_t next_fetch_us(const struct sim_source *s, int64_t until_us)
+{
+    for (int32_t p = 0; p < SOURCE_PARTITIONS; p++) {
+        const struct place *place = &s->places[p];
+        if (place->reading && place->position < (int64_t)s->cluster->source[p].count &&
+            place->fetch_not_before_us > s->cluster->world->now_us && place->fetch_not_before_us < until_us)
+            until_us = place->fetch_not_before_us;
+    }
+    return until_us;
+}
+
+static enum err source_poll(void *self, int timeout_ms, bool records_wanted, struct source_event *event)
+{
+    struct sim_source *s = self;
+    struct world *world = s->cluster->world;
+    process_step(s->process, 1);
+    int64_t until_us = world->now_us + timeout_ms * MS;
+    *event = (struct source_event){.kind = SOURCE_NOTHING};
+    while (!hand_out(s, records_wanted, event)) {
+        if (world->now_us >= until_us || s->woken)
+            break;
+        (void)task_wait(s->task, records_wanted ? next_fetch_us(s, until_us) : until_us);
+    }
+    s->woken = false;
+    return ERR_OK;
+}
+
+static void source_release(void *self, void *batch)
+{
+    (void)self;
+    (void)batch;
+}
+
+static void source_served(void *self)
+{
+    struct sim_source *s = self;
+    process_step(s->process, 3);
+    assert(s->client.standing);
+    const struct client_event *standing = &s->client.queue[0];
+    for (int32_t p = 0; p < SOURCE_PARTITIONS; p++)
+        if (standing->kind != CLIENT_ASSIGNED && (standing->set >> p & 1) != 0)
+            s->places[p] = (struct place){0};
+    client_served(&s->client);
+}
+
+static void source_start(void *self, uint32_t topic, int32_t partition)
+{
+    struct sim_source *s = self;
+    (void)topic;
+    process_step(s->process, 3);
+    struct place *place = &s->places[partition];
+    if (!place->owned)
+        return;
+    place->reading = true;
+    place->position = place->start;
+}
+
+/* ---- commits ---- */
+
+static void commit_answered(void *self)
+{
+    struct commit_answer *answer = self;
+    struct commit_answer **last = &answer->source->answers;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = answer;
+    notify(answer->source);
+}
+
+/* At the coordinator. */
+static void commit_arrives(void *self)
+{
+    struct commit_answer *request = self;
+    struct sim_source *s = request->source;
+    struct world *world = s->cluster->world;
+    struct group *group = &s->cluster->intakes;
+    bool lost = world_strikes(world, FAULT_COMMIT_FAIL, 8);
+    bool unanswered = !lost && world_strikes(world, FAULT_COMMIT_FAIL, 8);
+    if (lost) {
+        request->error = ERR_TIMEOUT;
+    } else if (!group_knows(group, request->identity.member, request->identity.generation)) {
+        request->error = ERR_CONFLICT;
+    } else {
+        for (size_t i = 0; i < request->count; i++) {
+            const struct source_commit *commit = &request->commits[i];
+            group->offsets[commit->partition] = (struct group_offset){commit->offset, commit->metadata};
+        }
+        request->error = unanswered ? ERR_TIMEOUT : ERR_OK;
+    }
+    int64_t delay_us = lost || unanswered ? world_between(world, 0, 3 * SECOND) : world_latency(world, MS);
+    world_call(world, delay_us, s->process, commit_answered, request);
+}
+
+static void source_commit(void *self, const struct source_commit *commits, size_t count, uint64_t tag)
+{
+    struct sim_source *s = self;
+    struct world *world = s->cluster->world;
+    process_step(s->process, 10);
+    assert(count <= SOURCE_PARTITIONS);
+    struct commit_answer *request = ARENA_NEW(&world->arena, struct commit_answer);
+    *request =
+        (struct commit_answer){.source = s, .count = count, .tag = tag, .identity = s->client.identity};
+    for (size_t i = 0; i < count; i++) {
+        request->commits[i] = commits[i];
+        request->commits[i].metadata = arena_copy(&world->arena, commits[i].metadata);
+    }
+    world_call(world, world_latency(world, 2 * MS), NULL, commit_arrives, request);
+}
+
+static void source_close(void *self)
+{
+    struct sim_source *s = self;
+    client_close(&s->client);
+}
+
+static bool source_closed(void *self)
+{
+    const struct sim_source *s = self;
+    return s->client.closed;
+}
+
+struct source_port sim_source_port(struct sim_source *source)
+{
+    return (struct source_port){
+        .self = source,
+        .poll = source_poll,
+        .release = source_release,
+        .served = source_served,
+        .start = source_start,
+        .commit = source_commit,
+        .close = source_close,
+        .closed = source_closed,
+    };
+}

@@ -1,0 +1,255 @@
+#include "sim/sim_store.h"
+
+#include <stdlib.h>
+
+#define TIMEOUT_US (2 * SECOND)
+
+/* ---- what happens to Redis itself ---- */
+
+static void accidents(void *self)
+{
+    struct sim_store *store = self;
+    struct world *world = store->world;
+    if (store->point_count != 0 && world_strikes(world, FAULT_REWIND, 15)) {
+        size_t point = (size_t)world_below(world, (int64_t)store->point_count);
+        memory_store_rewind(store->memory, store->points[point]);
+    }
+    if (world_strikes(world, FAULT_WIPE, 30)) {
+        struct memory_store *empty = memory_store_new();
+        memory_store_rewind(store->memory, empty);
+        memory_store_free(empty);
+    }
+    if (world_strikes(world, FAULT_STORE_FULL, 20))
+        store->full_until_us = world->now_us + world_between(world, 0, 10 * SECOND);
+    world_call(world, 250 * MS, NULL, accidents, store);
+}
+
+struct sim_store *sim_store_new(struct world *world)
+{
+    struct sim_store *store = ARENA_NEW(&world->arena, struct sim_store);
+    store->world = world;
+    store->memory = memory_store_new();
+    store->port = memory_store_port(store->memory);
+    world_call(world, 250 * MS, NULL, accidents, store);
+    return store;
+}
+
+void sim_store_free(struct sim_store *store)
+{
+    for (size_t i = 0; i < store->point_count; i++)
+        memory_store_free(store->points[i]);
+    memory_store_free(store->memory);
+}
+
+/* Remembers this state as one to go back to, now and then. */
+static void keep_point(struct sim_store *store)
+{
+    struct world *world = store->world;
+    if (!world->faults[FAULT_REWIND].on || world->now_us >= world->faults_until_us ||
+        !world_chance(world, 400))
+        return;
+    struct memory_store *copy = memory_store_copy(store->memory);
+    if (store->point_count < STORE_POINTS) {
+        store->points[store->point_count++] = copy;
+        return;
+    }
+    size_t at = (size_t)world_below(world, STORE_POINTS);
+    memory_store_free(store->points[at]);
+    store->points[at] = copy;
+}
+
+/* ---- requests ---- */
+
+/* What the connection makes of one request. */
+enum passage {
+    PASSAGE_GOOD,
+    PASSAGE_NOT_SENT,   /* nothing was done, and the client knows it */
+    PASSAGE_LOST,       /* sent, not done */
+    PASSAGE_UNANSWERED, /* done, no answer */
+    PASSAGE_LATE,       /* done after the client gave up */
+};
+
+/* The request's way there; after it the store is touched. */
+static enum passage request_begin(struct sim_connection *c, int weight)
+{
+    struct world *world = c->process->world;
+    process_step(c->process, weight);
+    task_sleep(c->task, world_latency(world, 200));
+    if (!world_strikes(world, FAULT_STORE_AWAY, 40))
+        return PASSAGE_GOOD;
+    return (enum passage)world_between(world, PASSAGE_NOT_SENT, PASSAGE_UNANSWERED);
+}
+
+/* The answer's way back. */
+static void request_end(struct sim_connection *c, enum passage passage, int weight)
+{
+    struct world *world = c->process->world;
+    bool waits = passage == PASSAGE_LOST || passage == PASSAGE_UNANSWERED || passage == PASSAGE_LATE;
+    task_sleep(c->task, waits && world_chance(world, 500) ? TIMEOUT_US : world_latency(world, 200));
+    process_step(c->process, weight);
+}
+
+static bool is_full(const struct sim_store *store)
+{
+    return store->world->now_us < store->full_until_us &&
+           store->world->now_us < store->world->faults_until_us;
+}
+
+/* A call that only reads, or whose repetition does no harm. */
+#define PASS(connection, weight, call)                            \
+    struct sim_connection *c = (connection);                      \
+    enum passage passage = request_begin(c, (weight));            \
+    enum err error = ERR_UNREACHABLE;                             \
+    if (passage == PASSAGE_GOOD || passage == PASSAGE_UNANSWERED) \
+        error = (call);                                           \
+    request_end(c, passage, (weight));                            \
+    return passage == PASSAGE_GOOD ? error : ERR_UNREACHABLE
+
+static enum err store_partition_read(void *self, int32_t partition, struct arena *arena,
+                                     struct store_partition *out)
+{
+    PASS(self, 5, c->store->port.partition_read(c->store->memory, partition, arena, out));
+}
+
+static enum err store_fold_read(void *self, struct store_read *reads, size_t count, struct arena *arena)
+{
+    PASS(self, 10, c->store->port.fold_read(c->store->memory, reads, count, arena));
+}
+
+static enum err store_fire_read(void *self, struct store_read *reads, size_t count, struct arena *arena)
+{
+    PASS(self, 10, c->store->port.fire_read(c->store->memory, reads, count, arena));
+}
+
+static enum err store_due_read(void *self, int32_t partition, int64_t from_ms, int64_t upto_ms,
+                               size_t limit, struct arena *arena, struct store_due **dues, size_t *count,
+                               int64_t *head)
+{
+    PASS(self, 5,
+         c->store->port.due_read(c->store->memory, partition, from_ms, upto_ms, limit, arena, dues, count,
+                                 head));
+}
+
+static enum err store_ids_remove(void *self, int32_t partition, struct span ids)
+{
+    PASS(self, 5, c->store->port.ids_remove(c->store->memory, partition, ids));
+}
+
+static enum err store_heads_read(void *self, const int32_t *partitions, size_t count, int64_t *heads)
+{
+    PASS(self, 2, c->store->port.heads_read(c->store->memory, partitions, count, heads));
+}
+
+static enum err store_wipe(void *self, int32_t partition)
+{
+    PASS(self, 10, c->store->port.wipe(c->store->memory, partition));
+}
+
+static enum err store_ids_write(void *self, int32_t partition, int64_t expected_head, struct span ids)
+{
+    PASS(self, 5,
+         is_full(c->store) ? ERR_LIMIT
+                           : c->store->port.ids_write(c->store->memory, partition, expected_head, ids));
+}
+
+/* ---- the fold's commit ---- */
+
+struct late_commit {
+    struct sim_store *store;
+    struct store_commit *commits;
+    size_t count;
+};
+
+static enum err commit_now(struct sim_store *store, const struct store_commit *commits, size_t count)
+{
+    if (is_full(store))
+        return ERR_LIMIT;
+    enum err error = store->port.fold_commit(store->memory, commits, count);
+    if (error == ERR_OK)
+        keep_point(store);
+    return error;
+}
+
+static void commit_late(void *self)
+{
+    struct late_commit *late = self;
+    enum err error = commit_now(late->store, late->commits, late->count);
+    world_trace(late->store->world, "store: a late write is %s", error == ERR_OK ? "done" : "refused");
+}
+
+/* The request outlives its client's patience; its memory is the world's. */
+static void commit_later(struct sim_store *store, const struct store_commit *commits, size_t count)
+{
+    struct arena *arena = &store->world->arena;
+    struct late_commit *late = ARENA_NEW(arena, struct late_commit);
+    *late = (struct late_commit){store, ARENA_ARRAY(arena, struct store_commit, count), count};
+    for (size_t i = 0; i < count; i++) {
+        late->commits[i] = commits[i];
+        late->commits[i].part = arena_copy(arena, commits[i].part);
+        struct store_user_write *writes = ARENA_ARRAY(arena, struct store_user_write, commits[i].count);
+        for (size_t w = 0; w < commits[i].count; w++)
+            writes[w] = (struct store_user_write){arena_copy(arena, commits[i].writes[w].user),
+                                                  arena_copy(arena, commits[i].writes[w].state),
+                                                  commits[i].writes[w].due_ms};
+        late->commits[i].writes = writes;
+    }
+    world_call(store->world, world_between(store->world, 0, 4 * SECOND), NULL, commit_late, late);
+}
+
+static enum err store_fold_commit(void *self, const struct store_commit *commits, size_t count)
+{
+    struct sim_connection *c = self;
+    enum passage passage = request_begin(c, 20);
+    if (passage == PASSAGE_GOOD && world_strikes(c->store->world, FAULT_STORE_LATE, 40))
+        passage = PASSAGE_LATE;
+    enum err error = passage == PASSAGE_NOT_SENT ? ERR_UNREACHABLE : ERR_UNKNOWN_OUTCOME;
+    if (passage == PASSAGE_GOOD)
+        error = commit_now(c->store, commits, count);
+    else if (passage == PASSAGE_UNANSWERED)
+        (void)commit_now(c->store, commits, count);
+    else if (passage == PASSAGE_LATE)
+        commit_later(c->store, commits, count);
+    request_end(c, passage, 20);
+    return error;
+}
+
+/* ---- what costs nothing to the protocol ---- */
+
+static enum err store_pending_count(void *self, const int32_t *partitions, size_t count, int64_t *pending)
+{
+    struct sim_connection *c = self;
+    return c->store->port.pending_count(c->store->memory, partitions, count, pending);
+}
+
+static enum err store_memory_read(void *self, int64_t *used_bytes, int64_t *limit_bytes)
+{
+    (void)self;
+    *used_bytes = *limit_bytes = 0;
+    return ERR_OK;
+}
+
+static enum err store_check(void *self, struct diag *diag)
+{
+    (void)self;
+    (void)diag;
+    return ERR_OK;
+}
+
+struct store_port sim_store_port(struct sim_connection *connection)
+{
+    return (struct store_port){
+        .self = connection,
+        .partition_read = store_partition_read,
+        .fold_read = store_fold_read,
+        .fold_commit = store_fold_commit,
+        .fire_read = store_fire_read,
+        .due_read = store_due_read,
+        .ids_write = store_ids_write,
+        .ids_remove = store_ids_remove,
+        .heads_read = store_heads_read,
+        .wipe = store_wipe,
+        .pending_count = store_pending_count,
+        .memory_read = store_memory_read,
+        .check = store_check,
+    };
+}

@@ -1,0 +1,70 @@
+#include "sim/site.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FAULTS_UNTIL_US (85 * SECOND)
+#define REST_AFTER_US (125 * SECOND) /* not before the last quiet hour is over */
+#define REST_WITHIN_US (400 * SECOND)
+
+/* Which faults this seed has, and how often each may strike. Few at a time: a rare meeting of two faults
+ * is not drowned by the others. */
+static void choose_faults(struct site *site)
+{
+    struct world *world = &site->world;
+    int wanted = (int)world_between(world, 0, 8);
+    if (world_chance(world, 50))
+        wanted = FAULT_COUNT;
+    for (int i = 0; i < wanted; i++) {
+        enum fault fault = (enum fault)world_below(world, FAULT_COUNT);
+        world->faults[fault].on = true;
+        world->faults[fault].left = (int)world_between(world, 1, 12);
+        world_trace(world, "this seed has: %s", fault_name(fault));
+    }
+    world->faults[FAULT_PAUSE].left *= 20;
+    world->faults_until_us = FAULTS_UNTIL_US;
+    site->slack_ms = world->faults[FAULT_SKEW].on ? 650 : 0;
+}
+
+static bool run(struct site *site, char *why, size_t why_bytes)
+{
+    struct world *world = &site->world;
+    while (world_turn(world, REST_AFTER_US)) {
+    }
+    while (!site_is_at_rest(site)) {
+        if (world->now_us >= REST_WITHIN_US) {
+            snprintf(why, why_bytes, "NO REST: something is pending or open long after the last fault");
+            return false;
+        }
+        int64_t until_us = world->now_us + SECOND;
+        while (world_turn(world, until_us)) {
+        }
+    }
+    if (site->busy) {
+        snprintf(why, why_bytes, "BUSY: an engine turns round and round while there is nothing to do");
+        return false;
+    }
+    return site_judge(site, why, why_bytes);
+}
+
+bool site_run(struct shared *shared, uint64_t seed, bool trace, char *why, size_t why_bytes)
+{
+    struct site *site = calloc(1, sizeof *site);
+    if (site == NULL)
+        abort();
+    site->shared = shared;
+    world_init(&site->world, seed, trace);
+    choose_faults(site);
+    cluster_init(&site->cluster, &site->world, (int)world_between(&site->world, 1, 4));
+    site->cluster.store = sim_store_new(&site->world);
+    site_apply_first(site);
+    site_shop_open(site);
+    site_node_start(site);
+    site_node_start(site);
+    world_call(&site->world, SECOND, NULL, site_tend, site);
+    bool kept = run(site, why, why_bytes);
+    sim_store_free(site->cluster.store);
+    world_free(&site->world);
+    free(site);
+    return kept;
+}

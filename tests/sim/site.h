@@ -1,0 +1,72 @@
+/* One simulation: a cluster, processes of the real program on it, a shop that writes events, and what
+ * came of it all.
+ */
+#ifndef DECLIC_SIM_SITE_H
+#define DECLIC_SIM_SITE_H
+
+#include "app/definitions.h"
+#include "app/interest.h"
+#include "app/metrics.h"
+#include "codec/mapping.h"
+#include "ports/locale.h"
+#include "sim/cluster.h"
+#include "sim/oracle.h"
+#include "sim/sim_appender.h"
+#include "sim/sim_store.h"
+
+/* What costs time to make and is the same for every seed. */
+struct shared {
+    struct arena arena;
+    struct locale_port locale;
+    struct definitions *definitions;
+    struct metrics *metrics;
+    struct interest *interests[2]; /* without and with the campaign that is applied in the middle */
+    struct mapping mapping;
+};
+
+void shared_open(struct shared *shared);
+
+#define SOURCES_MAX 256
+
+struct site {
+    struct world world;
+    struct shared *shared;
+    struct cluster cluster;
+    struct sim_topic topic;
+    struct oracle_source sources[SOURCES_MAX]; /* what the shop wrote, in order */
+    size_t source_count;
+    int planned; /* events that the shop has still to write */
+    struct node *nodes[64];
+    size_t node_count;
+    int last_process;
+    int64_t slack_ms;
+    int64_t late_since_us; /* when the last partition had the late campaign */
+    bool busy;             /* an engine turned more than it may */
+};
+
+/* site_campaigns.c: the campaigns, and how they get into the journal */
+#define LATE_CAMPAIGN 3 /* index of the one that is applied in the middle */
+struct span site_definition(struct span id);
+/* Appends what `apply` would: all but the late campaign. */
+void site_apply_first(struct site *site);
+/* Publishes the late one and appends its control records one after the other; takes up to a second. */
+void site_apply_late(void *self);
+
+/* site_shop.c */
+void site_shop_open(struct site *site);
+
+/* site_node.c: processes */
+void site_node_start(struct site *site);
+void site_tend(void *self); /* starts and stops processes; calls itself again */
+int site_nodes_alive(const struct site *site);
+
+/* site_judge.c */
+/* Everything is folded and nothing is pending or open. */
+bool site_is_at_rest(const struct site *site);
+/* The oracle's judgement, and the store against a replay of the journal from its start. */
+bool site_judge(struct site *site, char *why, size_t why_bytes);
+
+/* site.c: a whole run. False with *why when a promise was broken. */
+bool site_run(struct shared *shared, uint64_t seed, bool trace, char *why, size_t why_bytes);
+
+#endif

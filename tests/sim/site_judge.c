@@ -1,0 +1,255 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "codec/journal.h"
+#include "sim/site.h"
+#include "sim/start.h"
+
+/* ---- at rest ---- */
+
+static bool folded(const struct site *site, int32_t partition)
+{
+    const struct sim_log *log = &site->cluster.journal[partition];
+    const struct sim_store *store = site->cluster.store;
+    int64_t head = STORE_NO_HEAD;
+    (void)store->port.heads_read(store->memory, &partition, 1, &head);
+    if (head == STORE_NO_HEAD || log->stable != log->count)
+        return false;
+    for (size_t i = (size_t)head; i < log->count; i++)
+        if (log->records[i].state == RECORD_COMMITTED)
+            return false;
+    return true;
+}
+
+bool site_is_at_rest(const struct site *site)
+{
+    const struct sim_store *store = site->cluster.store;
+    if (site->planned != 0)
+        return false;
+    for (int32_t p = 0; p < SOURCE_PARTITIONS; p++)
+        if (site->cluster.source[p].count != 0 &&
+            site->cluster.intakes.offsets[p].offset != (int64_t)site->cluster.source[p].count)
+            return false;
+    for (int32_t p = 0; p < site->cluster.journal_partitions; p++) {
+        int64_t pending = 0;
+        (void)store->port.pending_count(store->memory, &p, 1, &pending);
+        if (pending != 0 || !folded(site, p))
+            return false;
+    }
+    return true;
+}
+
+/* ---- for the oracle ---- */
+
+/* The text of a member of one of our own JSON records; no value holds a quote. */
+static void member(struct span json, const char *name, char text[ORACLE_TEXT])
+{
+    char pattern[ORACLE_TEXT];
+    int size = snprintf(pattern, sizeof pattern, "\"%s\":\"", name);
+    const char *found = memmem(json.data, json.size, pattern, (size_t)size);
+    text[0] = '\0';
+    if (found == NULL)
+        return;
+    const char *end = json.data + json.size;
+    size_t length = 0;
+    for (const char *at = found + size; at < end && *at != '"' && length < ORACLE_TEXT - 1; at++)
+        text[length++] = *at;
+    text[length] = '\0';
+}
+
+/* Likewise a time of the simulation's day or the next; 0: none. */
+static int64_t member_time(struct span json, const char *name)
+{
+    char text[ORACLE_TEXT];
+    int day, hours, minutes, seconds, ms;
+    member(json, name, text);
+    if (sscanf(text,
+               "2026-03-%d"
+               "T%d:%d:%d.%dZ",
+               &day, &hours, &minutes, &seconds, &ms) != 5)
+        return 0;
+    return sim_start_ms + ((((day - 2) * 24 + hours) * INT64_C(60) + minutes) * 60 + seconds) * 1000 + ms;
+}
+
+static int64_t appended_ms(const struct sim_record *record)
+{
+    return sim_start_ms + record->at_us / MS;
+}
+
+static void add_block(struct oracle_case *run, struct arena *arena, const struct sim_log *log,
+                      size_t offset, size_t *capacity)
+{
+    struct journal_reader reader;
+    struct entry entry;
+    const struct sim_record *record = &log->records[offset];
+    enum err error = journal_reader_init(&reader, record->value, arena);
+    while (error == ERR_OK && (error = journal_reader_next(&reader, &entry)) == ERR_OK) {
+        if (entry.kind != ENTRY_EVENT)
+            continue;
+        struct oracle_event *event =
+            ARENA_PUSH(arena, (struct oracle_event **)&run->events, &run->event_count, capacity);
+        *event = (struct oracle_event){.source_partition = entry.source.partition,
+                                       .source_offset = entry.source.offset,
+                                       .partition = log->partition,
+                                       .offset = (int64_t)offset,
+                                       .at_ms = appended_ms(record)};
+    }
+}
+
+static void add_message(struct oracle_message *message, const struct sim_record *record)
+{
+    member(record->value, "send_id", message->send_id);
+    member(record->value, "user", message->user);
+    member(record->value, "campaign", message->campaign);
+    member(record->value, "key", message->key);
+    member(record->value, "step", message->step);
+    member(record->value, "title", message->title);
+    member(record->value, "id", message->trigger); /* the trigger's is the only one of that name */
+    message->due_ms = member_time(record->value, "due");
+    message->decided_ms = member_time(record->value, "decided");
+    message->at_ms = appended_ms(record);
+}
+
+static void add_decision(struct oracle_decision *decision, const struct sim_record *record)
+{
+    for (size_t i = 0; i < record->header_count; i++)
+        if (span_equal_text(record->headers[i].name, "declic-decision-id"))
+            snprintf(decision->id, sizeof decision->id, "%.*s", SPAN_PRINTF(record->headers[i].value));
+    member(record->value, "user", decision->user);
+    member(record->value, "campaign", decision->campaign);
+    member(record->value, "key", decision->key);
+    member(record->value, "step", decision->step);
+    member(record->value, "outcome", decision->outcome);
+    member(record->value, "reason", decision->reason);
+    member(record->value, "trigger_id", decision->trigger);
+    decision->at_ms = member_time(record->value, "at");
+    decision->due_ms = member_time(record->value, "due");
+}
+
+static bool judge_by_oracle(const struct site *site, struct arena *arena, char *why, size_t why_bytes)
+{
+    const struct cluster *cluster = &site->cluster;
+    struct oracle_case run = {.slack_ms = site->slack_ms,
+                              .late_since_ms = sim_start_ms + site->late_since_us / MS,
+                              .sources = site->sources,
+                              .source_count = site->source_count};
+    size_t events = 0, messages = 0, decisions = 0;
+    for (int32_t p = 0; p < cluster->journal_partitions; p++)
+        for (size_t i = 0; i < cluster->journal[p].count; i++)
+            if (cluster->journal[p].records[i].state == RECORD_COMMITTED)
+                add_block(&run, arena, &cluster->journal[p], i, &events);
+    for (size_t i = 0; i < cluster->out.count; i++)
+        if (cluster->out.records[i].state == RECORD_COMMITTED)
+            world_trace(&site->world, "out %zu: %.*s", i, SPAN_PRINTF(cluster->out.records[i].value));
+    for (size_t i = 0; i < cluster->out.count; i++)
+        if (cluster->out.records[i].state == RECORD_COMMITTED)
+            add_message(
+                ARENA_PUSH(arena, (struct oracle_message **)&run.messages, &run.message_count, &messages),
+                &cluster->out.records[i]);
+    for (size_t i = 0; i < cluster->decisions.count; i++)
+        if (cluster->decisions.records[i].state == RECORD_COMMITTED)
+            world_trace(&site->world, "decision %zu: %.*s", i,
+                        SPAN_PRINTF(cluster->decisions.records[i].value));
+    for (size_t i = 0; i < cluster->decisions.count; i++)
+        if (cluster->decisions.records[i].state == RECORD_COMMITTED)
+            add_decision(ARENA_PUSH(arena, (struct oracle_decision **)&run.decisions, &run.decision_count,
+                                    &decisions),
+                         &cluster->decisions.records[i]);
+    return oracle_judge(&run, why, why_bytes);
+}
+
+/* ---- against a replay ---- */
+
+/* A site of its own, without faults, with this journal and an empty store. */
+static struct site *replay_open(const struct site *site)
+{
+    struct site *replay = calloc(1, sizeof *replay);
+    if (replay == NULL)
+        abort();
+    replay->shared = site->shared;
+    world_init(&replay->world, site->world.seed, false);
+    replay->world.now_us = site->world.now_us;
+    cluster_init(&replay->cluster, &replay->world, site->cluster.journal_partitions);
+    for (int32_t p = 0; p < site->cluster.journal_partitions; p++) {
+        const struct sim_log *log = &site->cluster.journal[p];
+        replay->cluster.journal[p].records = log->records;
+        replay->cluster.journal[p].count = log->count;
+        replay->cluster.journal[p].capacity = log->capacity;
+        replay->cluster.journal[p].stable = log->stable;
+    }
+    replay->cluster.store = sim_store_new(&replay->world);
+    replay->topic = (struct sim_topic){.world = &replay->world,
+                                       .sets = {site->shared->interests[0], site->shared->interests[1]}};
+    site_node_start(replay);
+    return replay;
+}
+
+static bool same_user(const struct site *site, const struct site *replay, int32_t partition,
+                      struct span user)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct store_read reads[2];
+    for (int i = 0; i < 2; i++) {
+        const struct sim_store *store = i == 0 ? site->cluster.store : replay->cluster.store;
+        reads[i] = (struct store_read){.partition = partition, .users = &user, .count = 1};
+        (void)store->port.fire_read(store->memory, &reads[i], 1, &arena);
+    }
+    bool same = span_equal(reads[0].states[0], reads[1].states[0]);
+    arena_destroy(&arena);
+    return same;
+}
+
+static bool same_partition(const struct site *site, const struct site *replay, int32_t partition, char *why,
+                           size_t why_bytes)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct store_partition ours, theirs;
+    const struct sim_store *a = site->cluster.store, *b = replay->cluster.store;
+    (void)a->port.partition_read(a->memory, partition, &arena, &ours);
+    (void)b->port.partition_read(b->memory, partition, &arena, &theirs);
+    bool same = ours.head == theirs.head && span_equal(ours.part, theirs.part);
+    if (!same)
+        snprintf(why, why_bytes, "STORE DIFFERS from a replay: partition %d, head %ld and %ld", partition,
+                 (long)ours.head, (long)theirs.head);
+    for (size_t i = 0; i < site->source_count && same; i++) {
+        same = same_user(site, replay, partition, span_from_text(site->sources[i].user));
+        if (!same)
+            snprintf(why, why_bytes, "STORE DIFFERS from a replay: %s in partition %d",
+                     site->sources[i].user, partition);
+    }
+    arena_destroy(&arena);
+    return same;
+}
+
+static bool judge_by_replay(struct site *site, char *why, size_t why_bytes)
+{
+    struct site *replay = replay_open(site);
+    int64_t until_us = replay->world.now_us + 60 * SECOND;
+    bool kept = true;
+    while (!site_is_at_rest(replay) && replay->world.now_us < until_us) {
+        int64_t step_us = replay->world.now_us + SECOND;
+        while (world_turn(&replay->world, step_us)) {
+        }
+    }
+    if (!site_is_at_rest(replay)) {
+        snprintf(why, why_bytes, "REPLAY does not come to rest");
+        kept = false;
+    }
+    for (int32_t p = 0; p < site->cluster.journal_partitions && kept; p++)
+        kept = same_partition(site, replay, p, why, why_bytes);
+    sim_store_free(replay->cluster.store);
+    world_free(&replay->world);
+    free(replay);
+    return kept;
+}
+
+bool site_judge(struct site *site, char *why, size_t why_bytes)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    bool kept = judge_by_oracle(site, &arena, why, why_bytes);
+    arena_destroy(&arena);
+    return kept && judge_by_replay(site, why, why_bytes);
+}
