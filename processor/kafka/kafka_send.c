@@ -18,6 +18,10 @@ const struct kafka_fixed kafka_send_fixed[] = {
     {"partitioner", "murmur2_random"},
     {"allow.auto.create.topics", "false"},
     {"linger.ms", "20"},
+    /* Batches become requests at once, although at most five are under way: messages that wait for their
+     * linger to be over and cannot be made a request keep the client's thread spinning until an answer
+     * comes. */
+    {"queue.buffering.backpressure.threshold", "1000"},
     {"queue.buffering.max.messages", "1000000"},
     {"queue.buffering.max.kbytes", "1048576"},
     {"message.max.bytes", "2000000"},
