@@ -157,7 +157,6 @@ static rd_kafka_t *client_make(struct kafka_appender *a, const struct kafka_appe
         {"queue.buffering.max.messages", "1000000"},
         {"queue.buffering.max.kbytes", "1048576"},
         {"linger.ms", "1"},
-        {"queue.buffering.backpressure.threshold", "1000"}, /* see kafka_send.c */
         {"allow.auto.create.topics", "false"},
     };
     rd_kafka_conf_t *conf =

@@ -11,17 +11,15 @@ struct kafka_topic_handle {
     rd_kafka_topic_t *topic;
 };
 
-/* Batches are ended by flush, not by linger: one batch a partition and transaction. The local queue must
- * hold a whole transaction. */
+/* Batches are ended by flush, not by linger: one batch a partition and transaction. A linger that ends
+ * while messages are still coming would cost dearly: librdkafka 2.0 has at most one batch of an idempotent
+ * producer's partition under way, and its thread spins while messages whose linger is over wait behind it.
+ * The local queue must hold a whole transaction. */
 const struct kafka_fixed kafka_send_fixed[] = {
     {"enable.idempotence", "true"},
     {"partitioner", "murmur2_random"},
     {"allow.auto.create.topics", "false"},
-    {"linger.ms", "20"},
-    /* Batches become requests at once, although at most five are under way: messages that wait for their
-     * linger to be over and cannot be made a request keep the client's thread spinning until an answer
-     * comes. */
-    {"queue.buffering.backpressure.threshold", "1000"},
+    {"linger.ms", "1000"},
     {"queue.buffering.max.messages", "1000000"},
     {"queue.buffering.max.kbytes", "1048576"},
     {"message.max.bytes", "2000000"},
