@@ -6,7 +6,8 @@
  *   engine.c            the turn, rebalances, housekeeping
  *   engine_attach.c     from "assigned" to "firing": one path for start, take-over and recovery
  *   engine_fold.c       journal records -> users' states, in one atomic step with the head
- *   engine_fire.c       due sends -> one transaction; what becomes of it
+ *   engine_fire.c       due sends -> one transaction
+ *   engine_flight.c     what becomes of it
  *   engine_partition.c  what is known of one partition
  */
 #ifndef DECLIC_APP_ENGINE_H

@@ -51,7 +51,7 @@ struct mark {
     int64_t high;
 };
 
-/* A user with sends in a transaction that is not over for us. See PORT outbox and engine_fire.c. */
+/* A user with sends in a transaction that is not over for us. See engine_flight.c. */
 enum flight_phase {
     FLIGHT_OPEN,      /* the transaction has no outcome yet */
     FLIGHT_COMMITTED, /* leaves when the head has passed `settled_offset` */
@@ -178,6 +178,11 @@ void engine_fold(struct engine *engine);
 /* The earliest instant at which some partition wants to fire; INT64_MAX: none. */
 int64_t engine_next_fire_ms(const struct engine *engine);
 void engine_fire(struct engine *engine);
+
+/* engine_flight.c */
+/* NULL: none. */
+struct flight *flight_find(const struct partition *partition, uint64_t hash, struct span user);
+struct flight *flight_add(struct partition *partition, uint64_t hash, struct span user, int producer);
 void engine_poll_outcomes(struct engine *engine);
 bool engine_transaction_touches(const struct engine *engine, int32_t partition);
 /* Ends every transaction that touches one of them, waiting a bounded while for the outcome. */

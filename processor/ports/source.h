@@ -59,7 +59,7 @@ enum source_event_kind {
 
 struct source_event {
     enum source_event_kind kind;
-    const struct source_message *messages;         /* valid until `release` of batch */
+    const struct source_message *messages;       /* valid until `release` of batch */
     const struct source_assignment *assignments; /* valid until the next call */
     size_t count;
     void *batch;
