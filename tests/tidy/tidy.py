@@ -207,7 +207,7 @@ def code_blocks(path):
 
 def known_commands():
     text = "".join(path.read_text() for folder in ("cli", ".") for path in sorted((PROCESSOR / folder).glob("*.[ch]")))
-    return set(re.findall(r'"([a-z]+)"', text))
+    return set(re.findall(r'"([a-z]+)[ "]', text))
 
 
 def check_readme():
