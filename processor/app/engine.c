@@ -28,6 +28,7 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
     steady_clock_init(&engine->clock, ports->clock);
     metrics_batch_init(&engine->numbers);
     arena_init(&engine->batch, 1024 * 1024);
+    walk_init(&engine->walk);
     engine->now_ms = steady_clock_now(&engine->clock);
     engine->monotonic_ms = ports->clock.monotonic_ms(ports->clock.self);
     return engine;
@@ -47,6 +48,7 @@ void engine_free(struct engine *engine)
     }
     metrics_batch_free(&engine->numbers);
     arena_destroy(&engine->batch);
+    walk_free(&engine->walk);
     buf_free(&engine->scratch);
     buf_free(&engine->record_text);
     free(engine);
@@ -329,7 +331,7 @@ static void publish_numbers(struct engine *engine)
     struct engine_status status = engine_status(engine);
     values[METRIC_PARTITIONS_OWNED] = status.owned;
     values[METRIC_PARTITIONS_ATTACHED] = status.attached;
-    values[METRIC_JOURNAL_LAG] = values[METRIC_IN_FLIGHT] = 0;
+    values[METRIC_JOURNAL_LAG] = values[METRIC_IN_FLIGHT] = values[METRIC_CURSORS] = 0;
     arena_reset(&engine->batch);
     int32_t *ids = ARENA_ARRAY(&engine->batch, int32_t, engine->partition_slots);
     size_t count = 0;
@@ -339,6 +341,7 @@ static void publish_numbers(struct engine *engine)
             continue;
         ids[count++] = partition->id;
         values[METRIC_IN_FLIGHT] += (int64_t)partition->flights.count;
+        values[METRIC_CURSORS] += (int64_t)partition->state.cursor_count;
         if (partition->mark.answered && partition->mark.high > partition->position)
             values[METRIC_JOURNAL_LAG] += partition->mark.high - partition->position;
     }
@@ -359,6 +362,7 @@ enum err engine_turn(struct engine *engine, int max_wait_ms, struct diag *diag)
     look_after_partitions(engine);
     ask_marks(engine);
     engine_fire(engine);
+    engine_write_slices(engine);
     engine_check_heads(engine);
     publish_numbers(engine);
     const struct journal_port *journal = engine->ports.journal;

@@ -6,6 +6,10 @@
  *   engine.c            the turn, rebalances, housekeeping
  *   engine_attach.c     from "assigned" to "firing": one path for start, take-over and recovery
  *   engine_fold.c       journal records -> users' states, in one atomic step with the head
+ *   engine_control.c    campaigns and the policy as their records change them
+ *   engine_slices.c     what concerns many users of a partition, as it is folded: cursors
+ *   engine_cursors.c    the next slices of open cursors
+ *   engine_walk.c       all users of a partition in order of id, a scan at a time
  *   engine_fire.c       due sends -> one transaction
  *   engine_flight.c     what becomes of it
  *   engine_partition.c  what is known of one partition

@@ -40,6 +40,7 @@ void partition_begin_attach(struct engine *engine, struct partition *partition, 
     partition_drop_queue(engine, partition);
     /* Every cache goes; what is in flight stays, it speaks of our own transactions. */
     horizon_clear(&partition->horizon);
+    engine_forget_slices(engine, partition);
     partition_forget_campaigns(partition);
     partition_state_free(&partition->state);
     partition_state_init(&partition->state);

@@ -14,8 +14,9 @@
 struct batch_user {
     struct user_node node;
     struct user_state state;
-    bool read;    /* `state` is filled */
-    bool touched; /* something was folded into it */
+    struct follow_numbers follows; /* as read */
+    bool read;                     /* `state` is filled */
+    bool touched;                  /* something was folded into it */
 };
 
 /* One partition's share. */
@@ -38,6 +39,8 @@ static struct span entry_user(const struct entry *entry)
     switch (entry->kind) {
     case ENTRY_EVENT:
         return entry->event.user;
+    case ENTRY_THING:
+        return slices_memory_of(&entry->event);
     case ENTRY_PROFILE:
         return entry->profile.user;
     case ENTRY_SETTLED:
@@ -81,6 +84,8 @@ static void decode_record(struct engine *engine, struct share *share, const stru
         struct span user = entry_user(&entry);
         if (user.size != 0)
             share_user(engine, share, user);
+        for (size_t i = 0; entry.kind == ENTRY_SLICE && i < entry.slice.user_count; i++)
+            share_user(engine, share, entry.slice.users[i]);
         *ARENA_PUSH(&engine->batch, &entries, &count, &capacity) = entry;
     }
     if (error != ERR_NOT_FOUND)
@@ -92,8 +97,10 @@ static void decode_record(struct engine *engine, struct share *share, const stru
 /* Fills the shares from the queues; returns how many partitions have one. */
 static size_t gather(struct engine *engine, struct share *shares)
 {
-    size_t share_count = 0, records = 0, bytes = 0;
-    for (size_t i = 0; i < engine->partition_slots && records < BATCH_RECORDS && bytes < BATCH_BYTES; i++) {
+    size_t share_count = 0, records = 0, bytes = 0, users = 0;
+    for (size_t i = 0; i < engine->partition_slots && records < BATCH_RECORDS && bytes < BATCH_BYTES &&
+                       users < BATCH_USERS;
+         i++) {
         struct partition *partition = engine->partitions[i];
         if (partition == NULL || partition->queue_first == partition->queue_count ||
             engine->monotonic_ms < partition->retry_at_ms)
@@ -106,13 +113,15 @@ static size_t gather(struct engine *engine, struct share *shares)
         *share = (struct share){.partition = partition};
         size_t queued = partition->queue_count - partition->queue_first;
         share->records = ARENA_ARRAY(&engine->batch, struct batch_record, queued);
-        while (share->record_count < queued && records < BATCH_RECORDS && bytes < BATCH_BYTES) {
+        while (share->record_count < queued && records < BATCH_RECORDS && bytes < BATCH_BYTES &&
+               users + share->user_count < BATCH_USERS) {
             const struct queued_record *record =
                 &partition->queue[partition->queue_first + share->record_count];
             decode_record(engine, share, record, &share->records[share->record_count++]);
             records++;
             bytes += record->value.size;
         }
+        users += share->user_count;
     }
     return share_count;
 }
@@ -134,77 +143,23 @@ static void take_record(void *self, const struct decision_record *record)
                          record);
 }
 
-static void fold_definition(struct engine *engine, struct partition *partition,
-                            const struct control *control)
+/* Up to a thousand users of something that concerns many; see engine_slices.c. */
+static void fold_slice(struct engine *engine, struct share *share, struct fold *fold,
+                       const struct slice *slice)
 {
-    struct span id = control->kind == CONTROL_POLICY ? (struct span){NULL, 0} : control->id;
-    struct campaign_definition definition = {control->definition, control->snippets};
-    if (definitions_add(engine->definitions, id, control->version, &definition) != ERR_OK)
-        return; /* said there; the former version goes on */
-    if (control->kind == CONTROL_POLICY) {
-        if (control->version > partition->state.policy_version)
-            partition->state.policy_version = control->version;
-    } else {
-        struct live_campaign *live = partition_state_put_campaign(&partition->state, control->id);
-        if (control->version > live->version) {
-            live->version = control->version;
-            live->status = CAMPAIGN_ACTIVE;
-        }
-    }
-    partition_forget_campaigns(partition);
-}
-
-static enum pause_treatment pause_treatment(struct span option)
-{
-    if (span_equal_text(option, "shift"))
-        return PAUSE_SHIFT;
-    if (span_equal_text(option, "expire"))
-        return PAUSE_EXPIRE;
-    if (span_equal_text(option, "drain"))
-        return PAUSE_DRAIN;
-    return PAUSE_HOLD;
-}
-
-static void fold_life(struct partition *partition, const struct control *control)
-{
-    struct live_campaign *live = partition_state_campaign(&partition->state, control->id);
-    if (live == NULL || control->sequence <= live->sequence)
+    struct partition *partition = share->partition;
+    const struct slice_work work = slices_begin(engine, partition, fold, slice);
+    if (work.cursor == NULL)
         return;
-    live->sequence = control->sequence;
-    if (control->kind == CONTROL_PAUSE) {
-        live->status = CAMPAIGN_PAUSED;
-        live->paused_at_ms = control->at_ms;
-        live->treatment = pause_treatment(control->option);
-    } else {
-        live->status = control->kind == CONTROL_RESUME ? CAMPAIGN_ACTIVE : CAMPAIGN_ARCHIVED;
-    }
-    partition_forget_campaigns(partition);
-    /* Users that were held are looked at again. */
-    horizon_clear(&partition->horizon);
-}
-
-static void fold_control(struct engine *engine, struct partition *partition, struct fold *fold,
-                         struct batch_user *user, const struct control *control)
-{
-    switch (control->kind) {
-    case CONTROL_CAMPAIGN:
-    case CONTROL_POLICY:
-        fold_definition(engine, partition, control);
-        break;
-    case CONTROL_PAUSE:
-    case CONTROL_RESUME:
-    case CONTROL_ARCHIVE:
-        fold_life(partition, control);
-        break;
-    case CONTROL_ERASE:
-        fold_erase(fold, &user->state, control->at_ms);
+    for (size_t i = 0; i < slice->user_count; i++) {
+        struct batch_user *user = share_user(engine, share, slice->users[i]);
+        slices_fold_user(&work, fold, &user->state, partition->state.append_max_ms);
         user->touched = true;
-        break;
     }
-    /* The text was just added or read before: this cannot fail to find it. */
-    if (partition_need_campaigns(engine, partition)) {
-        fold->campaigns = partition->campaigns;
-        fold->policy = partition->policy;
+    if (slices_end(engine, partition, &work, slice)) {
+        partition_forget_campaigns(partition);
+        horizon_clear(&partition->horizon);
+        partition_renew_campaigns(engine, partition, fold);
     }
 }
 
@@ -240,6 +195,15 @@ static void fold_entry(struct engine *engine, struct share *share, struct fold *
         fold_event(fold, &user->state, &event, append_ms);
         break;
     }
+    case ENTRY_THING: {
+        struct event event = entry->event;
+        event.arrived_ms = take_arrival(partition, event.arrived_ms);
+        if (!take_source(engine, partition, entry))
+            return;
+        bool repeats = fold_thing_repeats(fold, &user->state, &event);
+        slices_open_thing(engine, partition, fold, &event, repeats);
+        break;
+    }
     case ENTRY_PROFILE: {
         struct profile_update update = entry->profile;
         update.arrived_ms = take_arrival(partition, update.arrived_ms);
@@ -252,7 +216,12 @@ static void fold_entry(struct engine *engine, struct share *share, struct fold *
         fold_settled(fold, &user->state, &entry->settled, append_ms);
         break;
     case ENTRY_CONTROL:
-        fold_control(engine, partition, fold, user, &entry->control);
+        partition_control(engine, partition, fold, user == NULL ? NULL : &user->state, &entry->control);
+        if (user == NULL)
+            return;
+        break;
+    case ENTRY_SLICE:
+        fold_slice(engine, share, fold, &entry->slice);
         return;
     default:
         return; /* written by a later version of the program for its own use */
@@ -329,6 +298,7 @@ static bool read_states(struct engine *engine, struct share *shares, size_t coun
                 all_stand = false;
                 break;
             }
+            user->follows = slices_follow_numbers(&engine->batch, &user->state);
         }
     }
     return all_stand;
@@ -340,11 +310,14 @@ static void prepare_commit(struct engine *engine, struct share *share, struct st
     const struct queued_record *last = &partition->queue[partition->queue_first + share->record_count - 1];
     struct store_user_write *writes =
         ARENA_ARRAY(&engine->batch, struct store_user_write, share->user_count);
+    struct follow_changes follows = {0};
     size_t count = 0;
     for (size_t i = 0; i < share->user_count; i++) {
         struct batch_user *user = share->user_list[i];
         if (!user->touched)
             continue;
+        struct follow_numbers now = slices_follow_numbers(&engine->batch, &user->state);
+        slices_follow_changes(&engine->batch, user->node.user, &user->follows, &now, &follows);
         struct store_user_write *write = &writes[count++];
         write->user = user->node.user;
         write->due_ms = decide_next_due(&user->state);
@@ -363,6 +336,8 @@ static void prepare_commit(struct engine *engine, struct share *share, struct st
         .part = arena_copy(&engine->batch, buf_span(&engine->scratch)),
         .writes = writes,
         .count = count,
+        .follows = follows.items,
+        .follow_count = follows.count,
     };
     metrics_count(&engine->numbers, METRIC_STATES_WRITTEN, (int64_t)count);
 }

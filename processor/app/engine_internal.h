@@ -25,6 +25,7 @@
 #define MARK_ANSWER_MS 2000 /* asked again after this */
 #define ORPHAN_LAG_MS 1000  /* a mark not passed for this long: somebody's transaction is open */
 #define STORE_RETRY_MS 500
+#define BATCH_USERS 50000 /* read for a fold batch, about */
 #define BLOCK_BYTES (64 * 1024)
 #define NOTES_WAIT_MS 3000
 #define END_TRANSACTION_MS 4000 /* longest wait for an outcome while partitions are given up */
@@ -100,6 +101,9 @@ struct partition {
     int64_t noted_until; /* decision records of journal records below were given */
     int64_t retry_at_ms; /* monotonic: the store did not answer or was full */
 
+    bool slices_out;         /* slices were written that have not come back */
+    int64_t slices_since_ms; /* monotonic: when */
+
     const struct policy *policy;
     const struct campaign_set *campaigns; /* as of the head; NULL: to be built */
     struct arena campaigns_arena;
@@ -116,6 +120,19 @@ struct transaction {
     uint32_t next_cookie;
 };
 
+/* A walk over all users of a partition, to find those whom a cursor concerns; see engine_walk.c. */
+struct walk {
+    int32_t partition; /* -1: none is under way */
+    uint64_t cursor;
+    struct store_scan scan;
+    bool sorted; /* the scan is over: `names` are the next users, ascending */
+    bool more;   /* there are others beyond them */
+    size_t keep; /* as many are kept after a scan; twice as many during it */
+    struct arena arena;
+    struct span *names;
+    size_t count, capacity, next;
+};
+
 struct engine {
     struct engine_options options;
     struct engine_ports ports;
@@ -127,6 +144,7 @@ struct engine {
     struct partition **partitions; /* by id; NULL: not ours */
     size_t partition_slots;
     struct transaction transactions[PRODUCERS];
+    struct walk walk;
     uint64_t mark_sequence;
     size_t queued_records;
     size_t queued_bytes;
@@ -174,6 +192,13 @@ void engine_store_failed(struct engine *engine, struct partition *partition, enu
 /* engine_fold.c */
 void engine_fold(struct engine *engine);
 
+/* engine_control.c */
+/* `user`: whom an ERASE names, else NULL. */
+void partition_control(struct engine *engine, struct partition *partition, struct fold *fold,
+                       struct user_state *user, const struct control *control);
+/* The fold goes on with the campaigns as they are now. */
+void partition_renew_campaigns(struct engine *engine, struct partition *partition, struct fold *fold);
+
 /* engine_fire.c */
 /* The earliest instant at which some partition wants to fire; INT64_MAX: none. */
 int64_t engine_next_fire_ms(const struct engine *engine);
@@ -189,6 +214,71 @@ bool engine_transaction_touches(const struct engine *engine, int32_t partition);
 void engine_end_transactions(struct engine *engine, const int32_t *partitions, size_t count);
 /* Lets the flights go whose time has come; called when the head or a mark moved. */
 void partition_land_flights(struct engine *engine, struct partition *partition);
+
+/* engine_slices.c: what concerns many users, as it is folded */
+/* No user: where the ids of events about things are remembered. */
+struct span slices_memory_of(const struct event *event);
+/* An event about a thing opens a cursor for each campaign that it may trigger. */
+void slices_open_thing(struct engine *engine, struct partition *partition, struct fold *fold,
+                       const struct event *event, bool duplicate);
+/* The event of a THING cursor, all of it in the arena. False: it cannot be read. */
+bool slices_event(const struct partition_cursor *cursor, struct arena *arena, struct event *event);
+/* A control that took effect opens what it takes; `before` is the live campaign as it was. */
+void slices_open_version(struct partition *partition, const struct control *control, bool first);
+void slices_open_dates(struct partition *partition, const struct control *control);
+void slices_open_life(struct partition *partition, const struct control *control,
+                      const struct live_campaign *before);
+/* Which journeys a cursor (END, SHIFT, MIGRATE) is about. */
+struct journey_range slices_range(const struct partition_cursor *cursor);
+
+/* What one slice folds into each of its users. */
+struct slice_work {
+    struct partition_cursor *cursor; /* NULL: the slice does not count */
+    const struct campaign_slot *slot;
+    struct event event; /* THING */
+};
+struct slice_work slices_begin(struct engine *engine, struct partition *partition, const struct fold *fold,
+                               const struct slice *slice);
+void slices_fold_user(const struct slice_work *work, struct fold *fold, struct user_state *state,
+                      int64_t append_ms);
+/* The cursor moves or closes; true when sends that it held are free now. */
+bool slices_end(struct engine *engine, struct partition *partition, const struct slice_work *work,
+                const struct slice *slice);
+/* Versions below this have sends that wait for a cursor; 0: none. */
+uint32_t slices_hold_below(const struct partition_state *state, struct span campaign);
+
+/* The things that a user follows, as the store numbers them: ascending. */
+struct follow_numbers {
+    uint64_t *items;
+    size_t count;
+};
+struct follow_numbers slices_follow_numbers(struct arena *arena, const struct user_state *state);
+uint64_t slices_follow_number(struct span rule, struct span thing);
+/* Appends what changed from `before` to `after` to *changes. */
+struct follow_changes {
+    struct store_follow *items;
+    size_t count, capacity;
+};
+void slices_follow_changes(struct arena *arena, struct span user, const struct follow_numbers *before,
+                           const struct follow_numbers *after, struct follow_changes *changes);
+
+/* engine_cursors.c: writing the next slices of open cursors */
+void engine_write_slices(struct engine *engine);
+/* The partition is attached anew, or gone: what was found out about it no longer holds. */
+void engine_forget_slices(struct engine *engine, struct partition *partition);
+
+/* engine_walk.c */
+#define SLICE_USERS 1000
+#define WALK_NAMES 50000
+void walk_init(struct walk *walk);
+void walk_free(struct walk *walk);
+void walk_forget(struct walk *walk);
+/* Goes on with the walk for this cursor; begins it, if no other is under way. The partition may be
+ * attaching again afterwards: its cursors are then gone. */
+void walk_turn(struct engine *engine, struct partition *partition, const struct partition_cursor *cursor);
+/* The next slice of the cursor, users in the engine's batch; false: not yet. */
+bool walk_slice(struct engine *engine, const struct partition *partition,
+                const struct partition_cursor *cursor, struct slice *slice);
 
 /* engine_records.c: decision records as they are written */
 #define DECISION_ID_BYTES 96

@@ -165,7 +165,8 @@ static bool gather_versions(struct engine *engine, struct partition *partition,
     *life = (struct campaign_life){.versions = versions,
                                    .version_count = count,
                                    .status = live->status,
-                                   .treatment = (enum pause_treatment)live->treatment};
+                                   .treatment = (enum pause_treatment)live->treatment,
+                                   .hold_below = slices_hold_below(&partition->state, live->id)};
     return true;
 }
 

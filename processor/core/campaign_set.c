@@ -309,8 +309,9 @@ const struct counter_spec *campaign_set_counter(const struct campaign_set *set, 
     return NULL;
 }
 
-bool campaign_slot_holds(const struct campaign_slot *slot)
+bool campaign_slot_holds(const struct campaign_slot *slot, uint32_t version)
 {
-    return slot->life.status == CAMPAIGN_PAUSED &&
-           (slot->life.treatment == PAUSE_HOLD || slot->life.treatment == PAUSE_SHIFT);
+    bool paused = slot->life.status == CAMPAIGN_PAUSED &&
+                  (slot->life.treatment == PAUSE_HOLD || slot->life.treatment == PAUSE_SHIFT);
+    return paused || version < slot->life.hold_below;
 }

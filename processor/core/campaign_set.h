@@ -28,6 +28,9 @@ struct campaign_life {
     size_t version_count; /* at least 1; the last is the current one */
     enum campaign_status status;
     enum pause_treatment treatment; /* PAUSED */
+    /* Pending sends of older versions wait: something that concerns them all (an archive, a shift, a
+     * migration) has taken effect and has not come to every user yet. 0: none do. */
+    uint32_t hold_below;
 };
 
 struct campaign_slot {
@@ -97,7 +100,7 @@ const struct campaign *campaign_set_version(const struct campaign_set *set, stru
 const struct counter_spec *campaign_set_counter(const struct campaign_set *set, struct span name,
                                                 struct span predicate_text);
 
-/* Whether pending sends of the campaign stay undecided for now. */
-bool campaign_slot_holds(const struct campaign_slot *slot);
+/* Whether pending sends of this version stay undecided for now. */
+bool campaign_slot_holds(const struct campaign_slot *slot, uint32_t version);
 
 #endif

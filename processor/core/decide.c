@@ -70,7 +70,7 @@ static void collect_journey(struct collecting *collecting, const struct fold *fo
             if (campaign == NULL)
                 return;
         }
-        if (campaign_slot_holds(slot) && !step->marked)
+        if (campaign_slot_holds(slot, journey->version) && !step->marked)
             continue;
         struct due_send *send =
             ARENA_PUSH(collecting->arena, &collecting->sends, &collecting->count, &collecting->capacity);

@@ -109,6 +109,16 @@ void fold_event(struct fold *fold, struct user_state *state, const struct event 
     }
 }
 
+bool fold_thing_repeats(struct fold *fold, struct user_state *state, const struct event *event)
+{
+    struct fold_pass pass = {.fold = fold, .state = state, .at_ms = event->arrived_ms, .event = event};
+    fold_forget_old(fold, state, pass.at_ms);
+    if (fold_id_is_seen(&pass, event->id))
+        return true;
+    fold_id_remember(&pass, event->id);
+    return false;
+}
+
 bool fold_thing_name(const struct fold *fold, const struct trigger *trigger, const struct event *event,
                      struct span *thing)
 {

@@ -75,6 +75,10 @@ void fold_thing(struct fold *fold, struct user_state *state, const struct campai
 bool fold_thing_name(const struct fold *fold, const struct trigger *trigger, const struct event *event,
                      struct span *thing);
 
+/* Whether an event about a thing repeats one that arrived less than `intake.dedupe` before; else it is
+ * remembered. `state` is no user's: it serves as the memory of such ids. */
+bool fold_thing_repeats(struct fold *fold, struct user_state *state, const struct event *event);
+
 /* Whether the user follows `thing` by the rule of that name at this instant. */
 bool fold_follows(const struct user_state *state, struct span rule, struct span thing, int64_t at_ms);
 
@@ -83,13 +87,21 @@ bool fold_follows(const struct user_state *state, struct span rule, struct span 
 /* The campaign's date triggers are looked at: a new version, or a new campaign. */
 void fold_campaign_changed(struct fold *fold, struct user_state *state, const struct campaign_slot *slot,
                            int64_t at_ms, int64_t append_ms);
-/* Every pending send of the campaign becomes `skipped` with this reason (ended: archive and
- * --pending cancel; paused: a pause that expires). `before_version`: only journeys on older versions;
- * UINT32_MAX: all. */
-void fold_campaign_end(struct fold *fold, struct user_state *state, struct span campaign,
-                       uint32_t before_version, enum reason reason, int64_t at_ms, int64_t append_ms);
-/* Resume after a pause with `shift`: pending sends move by `by_ms`, without a record. */
-void fold_campaign_shift(struct user_state *state, struct span campaign, int64_t by_ms);
+/* The open journeys that a control is about: those that were there when it was folded, which may be a
+ * while before its cursor comes to the user. */
+struct journey_range {
+    struct span campaign;
+    uint32_t before_version; /* on older versions; UINT32_MAX: on any */
+    int64_t entered_upto_ms; /* put in the calendar no later; INT64_MAX: whenever */
+};
+/* Whether the user has such a journey. */
+bool fold_range_has(const struct user_state *state, const struct journey_range *range);
+/* Every pending send of theirs becomes `skipped` with this reason (ended: archive and --pending cancel;
+ * paused: a pause that expires). */
+void fold_campaign_end(struct fold *fold, struct user_state *state, const struct journey_range *range,
+                       enum reason reason, int64_t at_ms, int64_t append_ms);
+/* Resume after a pause with `shift`: their pending sends move by `by_ms`, without a record. */
+void fold_campaign_shift(struct user_state *state, const struct journey_range *range, int64_t by_ms);
 /* Journeys on older versions go on with the current one: steps are matched by id; those that are new
  * are scheduled, those that are gone are skipped (ended). */
 void fold_campaign_migrate(struct fold *fold, struct user_state *state, const struct campaign_slot *slot,

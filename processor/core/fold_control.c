@@ -20,7 +20,23 @@ static void end_steps(struct fold_pass *pass, const struct campaign *campaign, s
     }
 }
 
-void fold_campaign_end(struct fold *fold, struct user_state *state, struct span id, uint32_t before_version,
+static bool range_holds(const struct journey_range *range, const struct journey *journey)
+{
+    return journey->version < range->before_version &&
+           journey->trigger.calendar_ms <= range->entered_upto_ms &&
+           span_equal(journey->campaign, range->campaign);
+}
+
+bool fold_range_has(const struct user_state *state, const struct journey_range *range)
+{
+    for (size_t i = 0; i < state->journeys.count; i++) {
+        if (range_holds(range, &state->journeys.items[i]))
+            return true;
+    }
+    return false;
+}
+
+void fold_campaign_end(struct fold *fold, struct user_state *state, const struct journey_range *range,
                        enum reason reason, int64_t at_ms, int64_t append_ms)
 {
     struct fold_pass pass = {.fold = fold, .state = state, .at_ms = at_ms, .append_ms = append_ms};
@@ -29,7 +45,7 @@ void fold_campaign_end(struct fold *fold, struct user_state *state, struct span 
         struct journey *journey = &state->journeys.items[i];
         const struct campaign *campaign =
             campaign_set_version(fold->campaigns, journey->campaign, journey->version);
-        if (campaign == NULL || !span_equal(journey->campaign, id) || journey->version >= before_version) {
+        if (campaign == NULL || !range_holds(range, journey)) {
             i++;
             continue;
         }
@@ -39,11 +55,11 @@ void fold_campaign_end(struct fold *fold, struct user_state *state, struct span 
     fold_dates_over(&pass);
 }
 
-void fold_campaign_shift(struct user_state *state, struct span id, int64_t by_ms)
+void fold_campaign_shift(struct user_state *state, const struct journey_range *range, int64_t by_ms)
 {
     for (size_t i = 0; i < state->journeys.count; i++) {
         struct journey *journey = &state->journeys.items[i];
-        if (!span_equal(journey->campaign, id))
+        if (!range_holds(range, journey))
             continue;
         for (uint32_t step = 0; step < journey->step_count; step++) {
             if (journey->steps[step].status == STEP_PENDING)

@@ -282,14 +282,24 @@ static void do_end(struct stage *stage, const char *at)
 {
     int64_t at_ms = time_of(stage, &at);
     struct span reason = word(&at);
-    uint32_t before = span_equal_text(word(&at), "before") ? (uint32_t)strtoul(at, NULL, 10) : UINT32_MAX;
-    fold_campaign_end(&stage->fold, &stage->state, stage->compiled[0][0]->id, before,
+    struct journey_range range = {stage->compiled[0][0]->id, UINT32_MAX, INT64_MAX};
+    for (struct span option = word(&at); option.size != 0; option = word(&at)) {
+        if (span_equal_text(option, "before"))
+            range.before_version = (uint32_t)strtoul(word(&at).data, NULL, 10);
+        else
+            range.entered_upto_ms = time_of(stage, &at);
+    }
+    fold_campaign_end(&stage->fold, &stage->state, &range,
                       span_equal_text(reason, "ended") ? REASON_ENDED : REASON_PAUSED, at_ms, at_ms);
 }
 
 static void do_shift(struct stage *stage, const char *at)
 {
-    fold_campaign_shift(&stage->state, stage->compiled[0][0]->id, strtol(at, NULL, 10) * 60000);
+    struct journey_range range = {stage->compiled[0][0]->id, UINT32_MAX, INT64_MAX};
+    int64_t by_ms = strtol(word(&at).data, NULL, 10) * 60000;
+    if (span_equal_text(word(&at), "upto"))
+        range.entered_upto_ms = time_of(stage, &at);
+    fold_campaign_shift(&stage->state, &range, by_ms);
 }
 
 static void do_migrate(struct stage *stage, const char *at)

@@ -11,7 +11,8 @@
  *     settle TIME             folds what is under way, appended at that time
  *     version N               version N of the first campaign is the current one from here on
  *     status active|hold|shift|expire|drain|archived          of the first campaign
- *     end TIME REASON [before N]   shift MINUTES   migrate TIME   changed TIME   erase TIME
+ *     end TIME REASON [before N] [upto TIME]       shift MINUTES [upto TIME]
+ *     migrate TIME   changed TIME   erase TIME     of journeys on versions before N, entered upto TIME
  *     next TIME|now|never     asserts when the due loop is wanted
  *     empty                   asserts that nothing is known any more
  * A record is `OUTCOME STEP[KEY] REASON DUE`: STEP is - for ignored, CAMPAIGN:STEP for any but the first

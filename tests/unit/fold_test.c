@@ -366,9 +366,22 @@ static void journeys_that_end_give_up_their_place(void **state)
               "= sent second[d] 12:01", "= sent second[e] 12:02", "next never"));
 }
 
+/* A control's cursor may come to the user when he has entered anew: what he entered then is not meant. */
+static void a_control_is_about_what_was_there(void **state)
+{
+    (void)state;
+    run(cart, 0,
+        LINES("event e1 cart 10:00 {\"cart\":\"a\"}", "= scheduled first[a] 11:00",
+              "= scheduled second[a] 12:00", "event e2 cart 10:30 {\"cart\":\"b\"}",
+              "= scheduled first[b] 11:30", "= scheduled second[b] 12:30", "shift 60 upto 10:15",
+              "next 11:30", "end 10:40 paused upto 10:15", "= skipped first[a] paused 12:00",
+              "= skipped second[a] paused 13:00", "end 10:41 paused upto 10:29:59", "next 11:30"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_control_is_about_what_was_there),
         cmocka_unit_test(journeys_that_end_give_up_their_place),
         cmocka_unit_test(cancel_marks_what_may_be_under_way),
         cmocka_unit_test(cancel_well_before_settles_at_once),
