@@ -6,19 +6,26 @@ static const char *const channels[] = {"push", "web_push", "in_app", "sms", "ema
 
 const struct kafka_topic_plan *own_topics(const struct config *config, struct arena *arena, size_t *count)
 {
-    struct kafka_topic_plan *plans = ARENA_ARRAY(arena, struct kafka_topic_plan, 5 + CHANNELS);
-    plans[0] = (struct kafka_topic_plan){config_topic(config, "journal", arena), KAFKA_TOPIC_JOURNAL,
-                                         (int32_t)config->journal_partitions};
-    plans[1] =
-        (struct kafka_topic_plan){config_topic(config, "campaigns", arena), KAFKA_TOPIC_CAMPAIGNS, 1};
-    *count = 2;
-    static const char *const plain[] = {"events", "decisions", "dlq"};
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        plans[(*count)++] =
-            (struct kafka_topic_plan){config_topic(config, plain[i], arena), KAFKA_TOPIC_PLAIN, -1};
+    static const struct {
+        const char *name;
+        enum kafka_topic_kind kind;
+    } named[] = {{"journal", KAFKA_TOPIC_JOURNAL},
+                 {"campaigns", KAFKA_TOPIC_CAMPAIGNS},
+                 {"dlq", KAFKA_TOPIC_DEAD_LETTERS},
+                 {"events", KAFKA_TOPIC_PLAIN},
+                 {"decisions", KAFKA_TOPIC_PLAIN}};
+    const size_t names = sizeof named / sizeof named[0];
+    struct kafka_topic_plan *plans = ARENA_ARRAY(arena, struct kafka_topic_plan, names + CHANNELS);
+    for (size_t i = 0; i < names + CHANNELS; i++)
+        plans[i] = (struct kafka_topic_plan){.kind = i < names ? named[i].kind : KAFKA_TOPIC_PLAIN,
+                                             .partitions = -1,
+                                             .replication = (int)config->topics_replication};
+    for (size_t i = 0; i < names; i++)
+        plans[i].name = config_topic(config, named[i].name, arena);
     for (size_t i = 0; i < CHANNELS; i++)
-        plans[(*count)++] = (struct kafka_topic_plan){
-            config_outbound_topic(config, span_from_text(channels[i]), arena), KAFKA_TOPIC_PLAIN, -1};
+        plans[names + i].name = config_outbound_topic(config, span_from_text(channels[i]), arena);
+    plans[0].partitions = (int32_t)config->journal_partitions;
+    *count = names + CHANNELS;
     return plans;
 }
 

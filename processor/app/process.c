@@ -130,9 +130,12 @@ static enum err ask_topics(struct process *process, void *self, struct diag *dia
     struct arena arena;
     arena_init(&arena, 0);
     const struct kafka_topic_plan plans[] = {
-        {config_topic(process->config, "journal", &arena), KAFKA_TOPIC_JOURNAL,
-         (int32_t)process->config->journal_partitions},
-        {config_topic(process->config, "campaigns", &arena), KAFKA_TOPIC_CAMPAIGNS, 1},
+        {.name = config_topic(process->config, "journal", &arena),
+         .kind = KAFKA_TOPIC_JOURNAL,
+         .partitions = (int32_t)process->config->journal_partitions},
+        {.name = config_topic(process->config, "campaigns", &arena),
+         .kind = KAFKA_TOPIC_CAMPAIGNS,
+         .partitions = 1},
     };
     struct span names[] = {plans[0].name, plans[1].name};
     struct kafka_topic_description descriptions[2] = {0};

@@ -20,6 +20,23 @@ static const struct kafka_fixed campaigns_settings[] = {
     {"max.message.bytes", "2097152"},
 };
 
+static const struct kafka_fixed dead_letters_settings[] = {
+    {"max.message.bytes", "16777216"},
+};
+
+/* What topics of a kind are made with. */
+static const struct {
+    const struct kafka_fixed *settings;
+    size_t count;
+} made_with[] = {
+    [KAFKA_TOPIC_JOURNAL] = {journal_settings, sizeof(journal_settings) / sizeof(journal_settings[0])},
+    [KAFKA_TOPIC_CAMPAIGNS] = {campaigns_settings,
+                               sizeof(campaigns_settings) / sizeof(campaigns_settings[0])},
+    [KAFKA_TOPIC_DEAD_LETTERS] = {dead_letters_settings,
+                                  sizeof(dead_letters_settings) / sizeof(dead_letters_settings[0])},
+    [KAFKA_TOPIC_PLAIN] = {NULL, 0},
+};
+
 #define JOURNAL_MESSAGE_BYTES_MIN 1048576
 
 enum err kafka_admin_open(const struct kafka_properties *properties, const struct log *log,
@@ -111,20 +128,17 @@ static rd_kafka_NewTopic_t *new_topic(const struct kafka_topic_plan *plan, struc
                                       struct kafka_topic_outcome *outcome)
 {
     char reason[200];
-    const struct kafka_fixed *settings =
-        plan->kind == KAFKA_TOPIC_JOURNAL ? journal_settings : campaigns_settings;
-    size_t count = plan->kind == KAFKA_TOPIC_JOURNAL     ? sizeof(journal_settings) / sizeof(*settings)
-                   : plan->kind == KAFKA_TOPIC_CAMPAIGNS ? sizeof(campaigns_settings) / sizeof(*settings)
-                                                         : 0;
     struct span name = arena_copy(arena, plan->name);
     int32_t partitions = plan->kind == KAFKA_TOPIC_CAMPAIGNS ? 1 : plan->partitions;
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name.data, partitions, -1, reason, sizeof(reason));
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(
+        name.data, partitions, plan->replication > 0 ? plan->replication : -1, reason, sizeof(reason));
     if (topic == NULL) {
         *outcome = (struct kafka_topic_outcome){KAFKA_TOPIC_FAILED, arena_printf(arena, "%s", reason)};
         return NULL;
     }
-    for (size_t i = 0; i < count; i++)
-        (void)rd_kafka_NewTopic_set_config(topic, settings[i].name, settings[i].value);
+    for (size_t i = 0; i < made_with[plan->kind].count; i++)
+        (void)rd_kafka_NewTopic_set_config(topic, made_with[plan->kind].settings[i].name,
+                                           made_with[plan->kind].settings[i].value);
     return topic;
 }
 

@@ -13,17 +13,19 @@ WARN_UNUSED enum err kafka_admin_open(const struct kafka_properties *properties,
                                       struct kafka_admin **admin, struct diag *diag);
 void kafka_admin_close(struct kafka_admin *admin);
 
-/* What a topic must be. Replication is the broker's default. */
+/* What a topic must be. */
 enum kafka_topic_kind {
-    KAFKA_TOPIC_JOURNAL,   /* LogAppendTime, kept for ever (trimmed by us only), blocks of up to 1 MiB */
-    KAFKA_TOPIC_CAMPAIGNS, /* one partition, compacted */
-    KAFKA_TOPIC_PLAIN,     /* events, decisions, dlq, out.<channel>: the broker's defaults */
+    KAFKA_TOPIC_JOURNAL,      /* LogAppendTime, kept for ever (trimmed by us only), blocks of up to 1 MiB */
+    KAFKA_TOPIC_CAMPAIGNS,    /* one partition, compacted */
+    KAFKA_TOPIC_DEAD_LETTERS, /* takes any source record with the headers that are added to it */
+    KAFKA_TOPIC_PLAIN,        /* events, decisions, out.<channel>: the broker's defaults */
 };
 
 struct kafka_topic_plan {
     struct span name;
     enum kafka_topic_kind kind;
     int32_t partitions; /* CAMPAIGNS: taken as 1; -1: the broker's default */
+    int replication;    /* 0: the broker's default */
 };
 
 enum kafka_topic_result {

@@ -91,8 +91,8 @@ static void test_a_topic_that_is_not_as_it_must_be(void **state)
     (void)state;
     struct arena arena;
     arena_init(&arena, 0);
-    const struct kafka_topic_plan plan = {S("declic.journal"), KAFKA_TOPIC_JOURNAL, 64};
-    const struct kafka_topic_plan campaigns = {S("declic.campaigns"), KAFKA_TOPIC_CAMPAIGNS, 1};
+    const struct kafka_topic_plan plan = {S("declic.journal"), KAFKA_TOPIC_JOURNAL, 64, 0};
+    const struct kafka_topic_plan campaigns = {S("declic.campaigns"), KAFKA_TOPIC_CAMPAIGNS, 1, 0};
     const struct kafka_topic_description good = {.name = plan.name,
                                                  .exists = true,
                                                  .partitions = 64,

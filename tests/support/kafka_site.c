@@ -36,8 +36,8 @@ void kafka_site_topics(struct kafka_site *site, int32_t partitions)
     site->properties.list = &site->property;
     arena_init(&arena, 0);
     struct kafka_topic_plan plans[] = {
-        {span_from_text(site->journal), KAFKA_TOPIC_JOURNAL, partitions},
-        {span_from_text(site->outbound), KAFKA_TOPIC_PLAIN, 1},
+        {span_from_text(site->journal), KAFKA_TOPIC_JOURNAL, partitions, 0},
+        {span_from_text(site->outbound), KAFKA_TOPIC_PLAIN, 1, 0},
     };
     struct kafka_topic_outcome outcomes[2];
     assert_int_equal(kafka_admin_open(&site->properties, &site->log, &admin, &diag), ERR_OK);
