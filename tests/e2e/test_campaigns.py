@@ -168,6 +168,9 @@ def test_pause_resume_and_archive(running):
     assert "paused" in running.run("campaigns", "pause", "first").stdout
     assert outcome(2) == ("ignored", "paused")
     assert "already" in running.run("campaigns", "pause", "first").stdout
+    (running.campaigns / "first.yaml").write_text(campaign("first", title="changed"))
+    assert "stays paused" in running.run("campaigns", "apply", running.campaigns).stdout
+    assert outcome(6) == ("ignored", "paused")
     running.run("campaigns", "resume", "first")
     assert outcome(3) == ("sent", None)
     running.run("campaigns", "archive", "first")
