@@ -4,6 +4,16 @@
 #include "codec/json.h"
 #include "codec/policy_yaml.h"
 
+static bool contains(struct span text, const char *word)
+{
+    return text.size > 0 && memmem(text.data, text.size, word, strlen(word)) != NULL;
+}
+
+bool definition_may_render(struct span text)
+{
+    return contains(text, "render") || contains(text, "include");
+}
+
 struct span snippets_write(const struct liquid_snippet *snippets, size_t count, struct arena *arena)
 {
     struct buf buf = {0};

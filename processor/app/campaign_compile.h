@@ -18,6 +18,10 @@ WARN_UNUSED enum err policy_definition_compile(const struct campaign_definition 
                                                uint32_t version, struct arena *arena,
                                                struct policy **policy, struct diag_list *diags);
 
+/* Whether a definition may name a snippet: only then do snippets go with it, so that others do not change
+ * with them. */
+bool definition_may_render(struct span text);
+
 /* Snippets as one JSON object of name -> text, in the order given; empty for none. In `arena`. */
 struct liquid_snippet;
 struct span snippets_write(const struct liquid_snippet *snippets, size_t count, struct arena *arena);

@@ -18,6 +18,7 @@ struct user_view {
     struct redis_store *store;
     struct registry *registry;
     struct definitions *definitions;
+    bool shared; /* the definitions are somebody else's */
     struct user_state state;
 };
 
@@ -27,11 +28,16 @@ static bool find_definition(void *self, struct span id, uint32_t version,
     return registry_definition_wait(self, id, version, ANSWER_MS, definition) == ERR_OK;
 }
 
+static enum err open_store(const struct config *config, struct user_view *view, struct diag *diag)
+{
+    struct redis_store_options store = {.url = config->redis_url, .prefix = config->topics_prefix};
+    return redis_store_open(&store, &view->store, diag);
+}
+
 static enum err open_services(const struct config *config, const struct log *log, struct user_view *view,
                               struct diag *diag)
 {
-    struct redis_store_options store = {.url = config->redis_url, .prefix = config->topics_prefix};
-    enum err error = redis_store_open(&store, &view->store, diag);
+    enum err error = open_store(config, view, diag);
     if (error != ERR_OK)
         return error;
     view->kafka = own_kafka_properties(config, &view->arena);
@@ -69,29 +75,50 @@ static enum err read_state(const struct config *config, struct span user, struct
     return ERR_OK;
 }
 
-enum err user_view_open(const struct config *config, struct span user, const struct log *log,
-                        struct user_view **made, struct diag *diag)
+static struct user_view *view_new(void)
 {
     struct user_view *view = calloc(1, sizeof *view);
     if (view == NULL)
-        return diag_set(diag, ERR_NO_MEMORY, 0, 0, "out of memory");
+        abort();
     arena_init(&view->arena, 0);
-    enum err error = open_services(config, log, view, diag);
+    return view;
+}
+
+/* With the services open, or not. */
+static enum err finish(const struct config *config, struct span user, struct user_view *view,
+                       enum err error, struct user_view **made, struct diag *diag)
+{
     if (error == ERR_OK)
         error = read_state(config, arena_copy(&view->arena, user), view, diag);
-    if (error != ERR_OK) {
+    if (error != ERR_OK)
         user_view_close(view);
-        return error;
-    }
-    *made = view;
-    return ERR_OK;
+    else
+        *made = view;
+    return error;
+}
+
+enum err user_view_open(const struct config *config, struct span user, const struct log *log,
+                        struct user_view **made, struct diag *diag)
+{
+    struct user_view *view = view_new();
+    return finish(config, user, view, open_services(config, log, view, diag), made, diag);
+}
+
+enum err user_view_open_shared(const struct config *config, struct span user,
+                               struct definitions *definitions, struct user_view **made, struct diag *diag)
+{
+    struct user_view *view = view_new();
+    view->definitions = definitions;
+    view->shared = true;
+    return finish(config, user, view, open_store(config, view, diag), made, diag);
 }
 
 void user_view_close(struct user_view *view)
 {
     if (view == NULL)
         return;
-    definitions_free(view->definitions);
+    if (!view->shared)
+        definitions_free(view->definitions);
     registry_close(view->registry);
     if (view->store != NULL)
         redis_store_close(view->store);

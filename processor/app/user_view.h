@@ -17,6 +17,11 @@ struct user_view;
  * state of another version of the program; diag). A user of whom nothing is known has an empty state. */
 WARN_UNUSED enum err user_view_open(const struct config *config, struct span user, const struct log *log,
                                     struct user_view **view, struct diag *diag);
+/* The same beside a running process, whose compiled definitions it uses; they outlive the view. Opens only
+ * Redis. */
+WARN_UNUSED enum err user_view_open_shared(const struct config *config, struct span user,
+                                           struct definitions *definitions, struct user_view **view,
+                                           struct diag *diag);
 void user_view_close(struct user_view *view);
 
 const struct user_state *user_view_state(const struct user_view *view);

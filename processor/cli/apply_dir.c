@@ -27,15 +27,9 @@ void apply_dir_close(struct apply_dir *apply)
     campaign_dir_close(&apply->dir);
 }
 
-static bool contains(struct span text, const char *word)
-{
-    return text.size > 0 && memmem(text.data, text.size, word, strlen(word)) != NULL;
-}
-
-/* Snippets go with the definitions that can name one, so that others do not change with them. */
 static struct span snippets_of(const struct apply_dir *apply, struct span text, struct arena *arena)
 {
-    if (!contains(text, "render") && !contains(text, "include"))
+    if (!definition_may_render(text))
         return (struct span){0};
     return snippets_write(apply->dir.snippets, apply->dir.snippet_count, arena);
 }

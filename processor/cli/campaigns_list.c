@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "app/apply.h"
+#include "app/campaign_json.h"
 #include "base/civil.h"
 #include "cli/service.h"
 #include "codec/json.h"
@@ -73,14 +74,9 @@ static void show_json(const struct campaign_item *item, uint32_t version,
                       const struct campaign_definition *definition)
 {
     struct buf out = {0};
-    buf_printf(&out,
-               "[{\"campaign\":\"%.*s\",\"version\":%u,\"current\":%u,\"status\":\"%s\",\"versions\":[",
-               SPAN_PRINTF(item->id), version, item->version, campaign_status_name(item->status));
-    for (size_t i = 0; i < item->version_count; i++)
-        buf_printf(&out, "%s%u", i == 0 ? "" : ",", item->versions[i].version);
-    buf_append_text(&out, "],\"definition\":");
-    json_write_string(&out, definition->text);
-    buf_append_text(&out, "}]\n");
+    buf_append_byte(&out, '[');
+    campaign_json_write(&out, item, version, definition);
+    buf_append_text(&out, "]\n");
     fwrite(out.data, 1, out.size, stdout);
     buf_free(&out);
 }

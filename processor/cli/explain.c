@@ -2,48 +2,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/user_view.h"
+#include "app/user_json.h"
 #include "base/civil.h"
 #include "cli/cli.h"
-#include "codec/decision_json.h"
-#include "core/send_id.h"
-
-static struct decision_record as_record(const struct user_state *state, const struct outcome_note *note)
-{
-    struct decision_record record = {
-        .at_ms = note->at_ms,
-        .user = state->user,
-        .campaign = note->campaign,
-        .version = note->version,
-        .key = note->key,
-        .step = note->step,
-        .outcome = note->outcome,
-        .reason = note->reason,
-        .has_due = note->has_due,
-        .due_ms = note->due_ms,
-        .trigger_id = note->trigger_id,
-        .has_send_id = note->step.size != 0,
-    };
-    if (record.has_send_id)
-        send_id_make(note->campaign, state->user, note->key, note->trigger_id, note->step, record.send_id);
-    return record;
-}
 
 static void print_json(const struct user_state *state, const char *campaign)
 {
     struct buf out = {0};
-    bool first = true;
-    buf_append_byte(&out, '[');
-    for (size_t i = 0; i < state->history.count; i++) {
-        const struct outcome_note *note = &state->history.items[i];
-        if (campaign != NULL && !span_equal_text(note->campaign, campaign))
-            continue;
-        struct decision_record record = as_record(state, note);
-        buf_append_text(&out, first ? "\n " : ",\n ");
-        decision_json_write(&out, &record);
-        first = false;
-    }
-    buf_append_text(&out, first ? "]\n" : "\n]\n");
+    user_history_write_json(&out, state, campaign == NULL ? (struct span){0} : span_from_text(campaign));
     fwrite(out.data, 1, out.size, stdout);
     buf_free(&out);
 }

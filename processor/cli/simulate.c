@@ -181,18 +181,6 @@ static int simulate(struct run *run)
 /* --- campaigns
  * ------------------------------------------------------------------------------------------------ */
 
-static const struct campaign_set *build_set(struct campaign_dir *dir, struct arena *arena)
-{
-    struct campaign_life *lives = ARENA_ARRAY(arena, struct campaign_life, dir->count);
-    for (size_t i = 0; i < dir->count; i++) {
-        const struct campaign **version = ARENA_NEW(arena, const struct campaign *);
-        dir->files[i].campaign->version = 1;
-        *version = dir->files[i].campaign;
-        lives[i] = (struct campaign_life){.versions = version, .version_count = 1};
-    }
-    return campaign_set_build(arena, lives, dir->count, dir->policy);
-}
-
 static int begin_run(struct run *run, struct task *task, const char *path)
 {
     const char *policy = cli_flag(task->call, "policy");
@@ -203,7 +191,7 @@ static int begin_run(struct run *run, struct task *task, const char *path)
     cli_print_diags(&diags);
     if (error != ERR_OK)
         return error == ERR_IO ? CLI_USAGE : CLI_WRONG;
-    run->campaigns = build_set(&run->dir, task->call->arena);
+    run->campaigns = campaign_dir_set(&run->dir, task->call->arena);
     if (task->summary || task->compare != NULL)
         run->summary = sim_summary_new(run->campaigns, &task->locale);
     return CLI_DONE;

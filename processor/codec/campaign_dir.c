@@ -173,3 +173,15 @@ void campaign_dir_close(struct campaign_dir *dir)
         campaign_close(dir->files[i].campaign);
     *dir = (struct campaign_dir){0};
 }
+
+const struct campaign_set *campaign_dir_set(struct campaign_dir *dir, struct arena *arena)
+{
+    struct campaign_life *lives = ARENA_ARRAY(arena, struct campaign_life, dir->count);
+    for (size_t i = 0; i < dir->count; i++) {
+        const struct campaign **version = ARENA_NEW(arena, const struct campaign *);
+        dir->files[i].campaign->version = 1;
+        *version = dir->files[i].campaign;
+        lives[i] = (struct campaign_life){.versions = version, .version_count = 1};
+    }
+    return campaign_set_build(arena, lives, dir->count, dir->policy);
+}

@@ -12,6 +12,7 @@
 #define DECLIC_CODEC_CAMPAIGN_DIR_H
 
 #include "codec/campaign_yaml.h"
+#include "core/campaign_set.h"
 
 struct campaign_file {
     struct span path; /* DIR/name, as printed in messages */
@@ -40,5 +41,9 @@ WARN_UNUSED enum err campaign_dir_read(const char *path, struct span policy_path
                                        const struct name_set *profile_attributes, struct arena *arena,
                                        struct campaign_dir *dir, struct diag_list *diags);
 void campaign_dir_close(struct campaign_dir *dir);
+
+/* The campaigns of a directory that was read without error as the first version of each, active. Lives in
+ * `arena` and as long as the directory. */
+const struct campaign_set *campaign_dir_set(struct campaign_dir *dir, struct arena *arena);
 
 #endif

@@ -1,9 +1,12 @@
 #include "http/context.h"
 
+#include <time.h>
+
 #include "app/own_topics.h"
 #include "app/system_clock.h"
 
 #define PUBLISH_MS 5000
+#define TURN_S 5
 
 int64_t http_now_ms(void)
 {
@@ -15,6 +18,19 @@ int64_t http_monotonic_ms(void)
 {
     struct clock_port clock = system_clock();
     return clock.monotonic_ms(clock.self);
+}
+
+bool http_context_enter(pthread_mutex_t *turn)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += TURN_S;
+    return pthread_mutex_clocklock(turn, CLOCK_MONOTONIC, &until) == 0;
+}
+
+void http_context_leave(pthread_mutex_t *turn)
+{
+    pthread_mutex_unlock(turn);
 }
 
 /* The topic is a JSON source with the default places, unless the configuration says otherwise. */
@@ -36,6 +52,8 @@ enum err http_context_open(struct http_context *context, const struct config *co
 {
     *context = (struct http_context){.config = config, .log = log, .process = process};
     arena_init(&context->arena, 0);
+    pthread_mutex_init(&context->applying, NULL);
+    pthread_mutex_init(&context->simulating, NULL);
     context->limits = (struct record_limits){.record_bytes = config->limits_record,
                                              .attributes = {.string_bytes = config->limits_string,
                                                             .entries = config->limits_entries,
@@ -56,5 +74,7 @@ enum err http_context_open(struct http_context *context, const struct config *co
 void http_context_close(struct http_context *context)
 {
     kafka_publisher_close(context->events);
+    pthread_mutex_destroy(&context->applying);
+    pthread_mutex_destroy(&context->simulating);
     arena_destroy(&context->arena);
 }

@@ -17,12 +17,18 @@ struct http_context {
     struct kafka_publisher *events; /* into PREFIX + events */
     struct mapping events_mapping;  /* as the intake reads that topic */
     struct record_limits limits;    /* likewise */
+    pthread_mutex_t applying;       /* one change of campaigns at a time */
+    pthread_mutex_t simulating;     /* and one simulation: it takes a whole core */
 };
 
 /* Connects to nothing yet. ERR_INVALID: Kafka's properties are refused (diag). In any case to be closed. */
 WARN_UNUSED enum err http_context_open(struct http_context *context, const struct config *config,
                                        const struct log *log, struct process *process, struct diag *diag);
 void http_context_close(struct http_context *context);
+
+/* Waits some seconds for its turn; false: somebody else still has it. */
+bool http_context_enter(pthread_mutex_t *turn);
+void http_context_leave(pthread_mutex_t *turn);
 
 /* Wall time, ms since the epoch. */
 int64_t http_now_ms(void);

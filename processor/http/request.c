@@ -129,6 +129,7 @@ static struct request *begin(struct request_shared *shared, struct MHD_Connectio
     request->begun_ms = http_monotonic_ms();
     arena_init(&request->arena, 4096);
     request->view.arena = &request->arena;
+    request->view.body = SPAN_LITERAL(""); /* an address for parsers, also where there is no body */
     request->view.traceparent = trace_header(request, "traceparent", TRACEPARENT_BYTES);
     request->view.tracestate = trace_header(request, "tracestate", TRACESTATE_BYTES);
     return request;
@@ -214,7 +215,8 @@ static void run_job(struct http_job *job, bool overdue)
 static enum MHD_Result answer(struct request *request)
 {
     if (!request->answered) {
-        request->view.body = buf_span(&request->body);
+        if (request->body.size != 0)
+            request->view.body = buf_span(&request->body);
         if (request->route->waits) {
             request->job.run = run_job;
             MHD_suspend_connection(request->connection);

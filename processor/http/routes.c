@@ -14,6 +14,16 @@ const struct http_route http_routes[] = {
     {"GET", "/readyz", http_readyz, OPEN},
     {"GET", "/metrics", http_metrics, AT_ONCE},
     {"POST", "/v1/events", http_events, WAITS},
+    {"GET", "/v1/campaigns/{id}", http_campaign_get, WAITS, .query = "version"},
+    {"PUT", "/v1/campaigns/{id}", http_campaign_put, WAITS, .query = "pending"},
+    {"POST", "/v1/campaigns/{id}/pause", http_campaign_pause, WAITS},
+    {"POST", "/v1/campaigns/{id}/resume", http_campaign_resume, WAITS},
+    {"POST", "/v1/campaigns/{id}/archive", http_campaign_archive, WAITS},
+    {"POST", "/v1/campaigns:validate", http_campaign_validate, WAITS},
+    {"POST", "/v1/simulate", http_simulate, WAITS},
+    {"DELETE", "/v1/users/{id}", http_user_erase, WAITS},
+    {"GET", "/v1/users/{id}/pending", http_user_pending, WAITS},
+    {"GET", "/v1/users/{id}/explain", http_user_explain, WAITS, .query = "campaign"},
 };
 const size_t http_route_count = sizeof http_routes / sizeof http_routes[0];
 

@@ -49,5 +49,12 @@ WARN_UNUSED enum err http_percent_decode(struct span text, struct arena *arena, 
 http_handler http_livez, http_readyz, http_metrics;
 /* events.c */
 http_handler http_events;
+/* campaigns.c */
+http_handler http_campaign_get, http_campaign_put, http_campaign_validate;
+http_handler http_campaign_pause, http_campaign_resume, http_campaign_archive;
+/* simulate.c */
+http_handler http_simulate;
+/* users.c */
+http_handler http_user_pending, http_user_explain, http_user_erase;
 
 #endif

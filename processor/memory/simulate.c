@@ -171,6 +171,12 @@ static void keep_appointment(struct simulation *simulation, const struct appoint
     store(simulation, appointment->user, &state);
 }
 
+static bool is_interrupted(const struct simulation *simulation)
+{
+    const struct simulation_options *options = &simulation->options;
+    return options->interrupted != NULL && options->interrupted(options->interrupted_self);
+}
+
 /* Decides whatever is due up to the instant (or, with `before`, before it). */
 static void run_calendar(struct simulation *simulation, int64_t upto_ms, bool before)
 {
@@ -180,6 +186,8 @@ static void run_calendar(struct simulation *simulation, int64_t upto_ms, bool be
             return;
         struct appointment *appointment = HEAP_ITEM(first, struct appointment, node);
         if (appointment->due_ms > upto_ms || (before && appointment->due_ms == upto_ms))
+            return;
+        if (is_interrupted(simulation))
             return;
         heap_remove(&simulation->calendar, first);
         if (appointment->due_ms > simulation->clock_ms)

@@ -33,6 +33,10 @@ struct simulation_options {
     /* A line that was refused: its number from 0 and why. */
     void *refused_self;
     void (*refused)(void *self, uint64_t line, const char *why);
+    /* Asked before each decision: true ends what is under way early, and nothing after it counts. NULL:
+     * never. */
+    void *interrupted_self;
+    bool (*interrupted)(void *self);
 };
 
 struct simulation *simulation_new(const struct simulation_options *options);

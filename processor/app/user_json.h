@@ -1,0 +1,26 @@
+/* What is due for a user and what happened to him, as lists and as JSON: for commands and HTTP alike.
+ */
+#ifndef DECLIC_APP_USER_JSON_H
+#define DECLIC_APP_USER_JSON_H
+
+#include "app/user_view.h"
+#include "base/buf.h"
+#include "core/decision.h"
+
+struct pending_send {
+    struct span campaign, key, step;
+    uint32_t version;
+    int64_t due_ms;
+    unsigned char send_id[SEND_ID_BYTES];
+};
+
+/* In order of due, then send id; in `arena`, spans live as long as the view too. */
+const struct pending_send *user_pending_list(struct user_view *view, struct arena *arena, size_t *count);
+
+/* Appends one array of objects, an object a line: campaign, version, key, step, due, send_id. */
+void user_pending_write_json(struct buf *out, const struct pending_send *list, size_t count);
+
+/* Appends the decision records that the state remembers, likewise; `campaign` with data NULL: of all. */
+void user_history_write_json(struct buf *out, const struct user_state *state, struct span campaign);
+
+#endif
