@@ -8,6 +8,17 @@
 #define SAY_AGAIN_MS 3000
 #define NUMBERS_MS 1000
 
+const struct engine_bounds engine_bounds_live = {
+    .horizon_ms = 60 * 1000,
+    .horizon_refill_ms = 15 * 1000,
+    .horizon_load = 20000,
+    .batch_records = 256,
+    .batch_bytes = 4 * 1024 * 1024,
+    .batch_users = 50000,
+    .fire_users = 2000,
+    .block_bytes = 64 * 1024,
+};
+
 static void *checked(void *memory)
 {
     if (memory == NULL) {
@@ -217,7 +228,8 @@ static void read_clocks(struct engine *engine)
 
 static bool queue_is_full(const struct engine *engine)
 {
-    return engine->queued_records >= BATCH_RECORDS || engine->queued_bytes >= BATCH_BYTES;
+    return engine->queued_records >= engine->options.bounds.batch_records ||
+           engine->queued_bytes >= engine->options.bounds.batch_bytes;
 }
 
 /* A full batch that could not be folded (the store is away) stops delivery, not polling: rebalances must

@@ -31,7 +31,21 @@
 
 enum engine_decisions { ENGINE_DECISIONS_ALL, ENGINE_DECISIONS_FINAL, ENGINE_DECISIONS_OFF };
 
+/* How much is taken at a time; engine_bounds_live in a running system, less in a simulation. */
+struct engine_bounds {
+    int64_t horizon_ms;        /* how far ahead sends are held in memory */
+    int64_t horizon_refill_ms; /* loaded again when less than this is left */
+    size_t horizon_load;       /* at most, in one read */
+    size_t batch_records;      /* journal records a fold batch takes, over all partitions */
+    size_t batch_bytes;
+    size_t batch_users; /* read for a fold batch, about */
+    size_t fire_users;  /* in one transaction */
+    size_t block_bytes; /* of settled entries, about */
+};
+extern const struct engine_bounds engine_bounds_live;
+
 struct engine_options {
+    struct engine_bounds bounds;
     const struct log *log;
     struct span prefix;        /* of topics */
     struct span journal_topic; /* spans live as long as the engine */

@@ -173,15 +173,16 @@ static bool load_range(struct engine *engine, struct partition *partition, int64
 static bool load_horizon(struct engine *engine, struct partition *partition)
 {
     struct horizon *horizon = &partition->horizon;
-    int64_t until_ms = engine->now_ms + HORIZON_MS;
+    int64_t until_ms = engine->now_ms + engine->options.bounds.horizon_ms;
     int64_t from_ms = horizon->loaded_until_ms == INT64_MIN ? INT64_MIN : horizon->loaded_until_ms + 1;
     size_t count;
     int64_t last_ms = 0;
     if (until_ms < from_ms)
         return true;
-    if (!load_range(engine, partition, from_ms, until_ms, HORIZON_LOAD, &count, &last_ms))
+    if (!load_range(engine, partition, from_ms, until_ms, engine->options.bounds.horizon_load, &count,
+                    &last_ms))
         return false;
-    if (count == HORIZON_LOAD) {
+    if (count == engine->options.bounds.horizon_load) {
         /* Others may share the last instant ("at 09:00" makes many): take it whole. */
         until_ms = last_ms;
         if (!load_range(engine, partition, last_ms, last_ms, SIZE_MAX, &count, &last_ms))
@@ -273,11 +274,12 @@ void partition_watch_orphans(struct engine *engine, struct partition *partition)
 void partition_refill_horizon(struct engine *engine, struct partition *partition)
 {
     struct horizon *horizon = &partition->horizon;
-    if (horizon->loaded_until_ms >= engine->now_ms + HORIZON_REFILL_MS ||
+    if (horizon->loaded_until_ms >= engine->now_ms + engine->options.bounds.horizon_refill_ms ||
         engine->monotonic_ms < partition->retry_at_ms)
         return;
     /* A backlog is loaded piece by piece: the next when most of the last has fired. */
-    if (horizon->loaded_until_ms <= engine->now_ms && horizon_count(horizon) > HORIZON_LOAD / 2)
+    if (horizon->loaded_until_ms <= engine->now_ms &&
+        horizon_count(horizon) > engine->options.bounds.horizon_load / 2)
         return;
     load_horizon(engine, partition);
 }

@@ -83,16 +83,16 @@ static void begin(struct firing *firing)
     outbox->begin(outbox->self, firing->producer);
 }
 
-/* Takes up to FIRE_USERS due users out of the horizons of this producer's partitions. */
+/* Takes due users, up to the bound, out of the horizons of this producer's partitions. */
 static size_t take_due(struct engine *engine, int producer, struct salvo *salvos)
 {
-    size_t salvo_count = 0, left = FIRE_USERS;
+    size_t salvo_count = 0, left = engine->options.bounds.fire_users;
     /* Begin at another partition each time, so that none waits behind a busy one. */
     size_t start = engine->fire_turn++;
     for (size_t i = 0; i < engine->partition_slots && left > 0; i++) {
         struct partition *partition = engine->partitions[(start + i) % engine->partition_slots];
         if (partition == NULL || partition_producer(partition) != producer ||
-            !partition_may_fire(engine, partition))
+            !partition_may_fire(engine, partition) || !partition_need_campaigns(engine, partition))
             continue;
         int64_t limit_ms = fire_limit_ms(engine, partition);
         struct salvo salvo = {.partition = partition};
@@ -237,7 +237,7 @@ static void fire_user(struct firing *firing, struct salvo *salvo, size_t index, 
     struct span user = salvo->users[index];
     struct user_state state;
     if (user_state_decode(bytes, user, &engine->batch, &state) != ERR_OK) {
-        partition->rebuild = true; /* noticed after the salvo */
+        partition->rebuild = true; /* once the transaction is on its way */
         return;
     }
     struct fold fold = {
@@ -279,7 +279,7 @@ static void fire_user(struct firing *firing, struct salvo *salvo, size_t index, 
         if (i + 1 < count)
             fold_settled(&fold, &state, &decided.settled, partition->state.append_max_ms);
     }
-    if (journal_writer_bytes(&salvo->block) >= BLOCK_BYTES)
+    if (journal_writer_bytes(&salvo->block) >= engine->options.bounds.block_bytes)
         finish_block(firing, salvo);
 }
 
@@ -296,9 +296,23 @@ static void touch(struct transaction *transaction, int32_t partition)
     transaction->touched[transaction->touched_count++].partition = partition;
 }
 
+/* Ends the transaction; its offsets are the heads as they were when its users were read. */
+static void commit(struct firing *firing)
+{
+    struct engine *engine = firing->engine;
+    const struct outbox_port *outbox = engine->ports.outbox;
+    const struct transaction *transaction = firing->transaction;
+    struct outbox_offset *offsets =
+        ARENA_ARRAY(&engine->batch, struct outbox_offset, transaction->touched_count);
+    for (size_t i = 0; i < transaction->touched_count; i++) {
+        const struct partition *partition = engine_partition(engine, transaction->touched[i].partition);
+        offsets[i] = (struct outbox_offset){partition->id, partition->head};
+    }
+    outbox->commit(outbox->self, firing->producer, offsets, transaction->touched_count);
+}
+
 static void fire_producer(struct engine *engine, int producer)
 {
-    const struct outbox_port *outbox = engine->ports.outbox;
     arena_reset(&engine->batch);
     struct salvo *salvos = ARENA_ARRAY(&engine->batch, struct salvo, engine->partition_slots);
     size_t count = take_due(engine, producer, salvos);
@@ -312,9 +326,8 @@ static void fire_producer(struct engine *engine, int producer)
     for (size_t i = 0; i < count; i++) {
         struct salvo *salvo = &salvos[i];
         uint32_t first_cookie = firing.begun ? firing.transaction->next_cookie : 0;
-        if (partition_need_campaigns(engine, salvo->partition))
-            for (size_t k = 0; k < salvo->count; k++)
-                fire_user(&firing, salvo, k, reads[i].states[k]);
+        for (size_t k = 0; k < salvo->count; k++)
+            fire_user(&firing, salvo, k, reads[i].states[k]);
         finish_block(&firing, salvo);
         if (firing.begun && firing.transaction->next_cookie > first_cookie)
             touch(firing.transaction, salvo->partition->id);
@@ -322,16 +335,11 @@ static void fire_producer(struct engine *engine, int producer)
         for (size_t k = 0; k < salvo->count; k++)
             free(salvo->entries[k]);
     }
-    if (!firing.begun)
-        return;
-    const struct transaction *transaction = firing.transaction;
-    struct outbox_offset *offsets =
-        ARENA_ARRAY(&engine->batch, struct outbox_offset, transaction->touched_count);
-    for (size_t i = 0; i < transaction->touched_count; i++) {
-        const struct partition *partition = engine_partition(engine, transaction->touched[i].partition);
-        offsets[i] = (struct outbox_offset){partition->id, partition->head};
-    }
-    outbox->commit(outbox->self, producer, offsets, transaction->touched_count);
+    if (firing.begun)
+        commit(&firing);
+    for (size_t i = 0; i < count; i++)
+        if (salvos[i].partition->rebuild)
+            partition_begin_attach(engine, salvos[i].partition, "a user's state in Redis cannot be read");
 }
 
 void engine_fire(struct engine *engine)

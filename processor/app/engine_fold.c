@@ -98,8 +98,9 @@ static void decode_record(struct engine *engine, struct share *share, const stru
 static size_t gather(struct engine *engine, struct share *shares)
 {
     size_t share_count = 0, records = 0, bytes = 0, users = 0;
-    for (size_t i = 0; i < engine->partition_slots && records < BATCH_RECORDS && bytes < BATCH_BYTES &&
-                       users < BATCH_USERS;
+    for (size_t i = 0;
+         i < engine->partition_slots && records < engine->options.bounds.batch_records &&
+         bytes < engine->options.bounds.batch_bytes && users < engine->options.bounds.batch_users;
          i++) {
         struct partition *partition = engine->partitions[i];
         if (partition == NULL || partition->queue_first == partition->queue_count ||
@@ -113,8 +114,9 @@ static size_t gather(struct engine *engine, struct share *shares)
         *share = (struct share){.partition = partition};
         size_t queued = partition->queue_count - partition->queue_first;
         share->records = ARENA_ARRAY(&engine->batch, struct batch_record, queued);
-        while (share->record_count < queued && records < BATCH_RECORDS && bytes < BATCH_BYTES &&
-               users + share->user_count < BATCH_USERS) {
+        while (share->record_count < queued && records < engine->options.bounds.batch_records &&
+               bytes < engine->options.bounds.batch_bytes &&
+               users + share->user_count < engine->options.bounds.batch_users) {
             const struct queued_record *record =
                 &partition->queue[partition->queue_first + share->record_count];
             decode_record(engine, share, record, &share->records[share->record_count++]);

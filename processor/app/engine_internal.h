@@ -15,18 +15,10 @@
 #include "core/campaign_set.h"
 
 #define PRODUCERS 2
-#define HORIZON_MS (60 * 1000)        /* how far ahead sends are held in memory */
-#define HORIZON_REFILL_MS (15 * 1000) /* loaded again when less than this is left */
-#define HORIZON_LOAD 20000            /* at most, in one read */
-#define BATCH_RECORDS 256             /* journal records a fold batch takes, over all partitions */
-#define BATCH_BYTES (4 * 1024 * 1024)
-#define FIRE_USERS 2000 /* in one transaction */
 #define HEAD_CHECK_MS 1000
 #define MARK_ANSWER_MS 2000 /* asked again after this */
 #define ORPHAN_LAG_MS 1000  /* a mark not passed for this long: somebody's transaction is open */
 #define STORE_RETRY_MS 500
-#define BATCH_USERS 50000 /* read for a fold batch, about */
-#define BLOCK_BYTES (64 * 1024)
 #define NOTES_WAIT_MS 3000
 #define END_TRANSACTION_MS 4000 /* longest wait for an outcome while partitions are given up */
 

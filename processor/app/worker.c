@@ -98,6 +98,7 @@ static enum err open_parts(const struct worker *worker, struct worker_parts *par
     if (error != ERR_OK)
         return error;
     struct engine_options options = {
+        .bounds = engine_bounds_live,
         .log = shared->log,
         .prefix = shared->prefix,
         .journal_topic = shared->journal_topic,

@@ -53,7 +53,8 @@ size_t decide_collect(const struct fold *fold, const struct user_state *state, i
  * can carry out a restart that waited for it, which replaces the rest of the journey. */
 bool decide_stands(const struct user_state *state, const struct due_send *send);
 
-/* The outcome of one send, which stands, at now_ms; everything in *decided lives in fold->arena or the state. */
+/* The outcome of one send, which stands, at now_ms; everything in *decided lives in fold->arena or the
+ * state. */
 void decide_send(const struct fold *fold, const struct user_state *state, const struct due_send *send,
                  int64_t now_ms, struct decided *decided);
 
