@@ -2,7 +2,10 @@
  *
  *     sim --seed N [--trace]        one run
  *     sim --seeds A-B [--jobs N]    many; stops at the first that breaks a promise
- *     sim --minutes M [--jobs N]    fresh seeds for so long
+ *     sim --minutes M [--jobs N]    fresh seeds for so long; with --seeds before it, those, as long as time
+ * is left
+ *
+ * --keep-on goes on after a broken promise, --jobs says how many run at once (default: one a core).
  *
  * Exit code 0: every promise was kept; 1: one was broken, with the command that repeats it; 2: wrong usage.
  */
@@ -15,7 +18,7 @@
 
 #include "sim/site.h"
 
-#define CHUNK 50 /* seeds a child does: what crashed processes leave behind goes with it */
+#define CHUNK 25 /* seeds a child does: what crashed processes leave behind goes with it */
 #define JOBS_MAX 64
 
 /* What the children tell their parent, in shared memory. */
@@ -164,8 +167,10 @@ int main(int count, char **arguments)
             given = true;
             i++;
         } else if (strcmp(name, "--minutes") == 0 && atof(value) > 0) {
-            wanted.first = (uint64_t)time(NULL) * 1000000;
-            wanted.last = UINT64_MAX - CHUNK;
+            if (!given) {
+                wanted.first = (uint64_t)time(NULL) * 1000000;
+                wanted.last = UINT64_MAX - CHUNK;
+            }
             wanted.until_s = now_s() + atof(value) * 60;
             given = true;
             i++;

@@ -140,12 +140,18 @@ static bool concerns_same(const struct counted *a, const struct counted *b)
     return same(a->source->user, b->source->user) && same(a->source->key, b->source->key);
 }
 
-static bool cancels(const struct judge *judge, const struct counted *order, const struct counted *trigger)
+static bool may_cancel(const struct counted *order, const struct counted *trigger)
 {
-    if (same(trigger->source->name, "late") && order->event->at_ms < judge->run->late_since_ms)
-        return false; /* the campaign did not exist */
     return same(order->source->name, "order") && !order->duplicate && concerns_same(order, trigger) &&
            order->source->time_ms >= trigger->source->time_ms;
+}
+
+/* The campaign `late` does not know of orders that came before it existed everywhere. */
+static bool must_cancel(const struct judge *judge, const struct counted *order,
+                        const struct counted *trigger)
+{
+    return may_cancel(order, trigger) &&
+           (!same(trigger->source->name, "late") || order->event->at_ms >= judge->run->late_since_ms);
 }
 
 /* ---- messages ---- */
@@ -181,7 +187,7 @@ static void check_cancelled(struct judge *judge, const struct oracle_message *m,
 {
     for (size_t i = 0; i < judge->count; i++) {
         const struct counted *order = &judge->counted[i];
-        if (!cancels(judge, order, trigger) || order->event->partition != trigger->event->partition)
+        if (!must_cancel(judge, order, trigger) || order->event->partition != trigger->event->partition)
             continue;
         if (order < trigger)
             broken(judge, "CANCEL LOST: %s of %s to %s: the cancel %s came before its trigger %s", m->step,
@@ -336,14 +342,17 @@ static bool ignored_rightly(const struct judge *judge, const struct oracle_decis
             same(other->source->user, trigger->source->user))
             return true;
         /* A restart that waited for a send under way may be cancelled later. */
-        if (same(d->reason, "cancelled") && cancels(judge, other, trigger))
+        if (same(d->reason, "cancelled") && may_cancel(other, trigger))
             return true;
         bool earlier =
             other < trigger && same(other->source->name, campaign->event) && concerns_same(other, trigger);
         if (same(d->reason, "in_progress") && earlier && was_sent(judge, other, campaign, NULL))
             return true;
+        /* Also a restart that waited for a send under way and was replaced by a later one meanwhile. */
+        int64_t newer_ms = other->source->time_ms - trigger->source->time_ms;
         if (same(d->reason, "superseded") && concerns_same(other, trigger) &&
-            same(other->source->name, campaign->event) && other->source->time_ms > trigger->source->time_ms)
+            same(other->source->name, campaign->event) &&
+            (newer_ms > 0 || (newer_ms == 0 && is_behind(trigger, other))))
             return true;
     }
     return false;
@@ -356,7 +365,7 @@ static void check_reason(struct judge *judge, const struct oracle_decision *d,
     if (same(d->outcome, "skipped"))
         broken(judge, "SKIPPED: %s of %s to %s (trigger %s): %s", d->step, d->campaign, d->user, d->trigger,
                d->reason);
-    else if (same(d->outcome, "cancelled") && (because == NULL || !cancels(judge, because, trigger)))
+    else if (same(d->outcome, "cancelled") && (because == NULL || !may_cancel(because, trigger)))
         broken(judge, "CANCELLED for no reason: %s of %s to %s (trigger %s): %s", d->step, d->campaign,
                d->user, d->trigger, d->reason);
     else if (same(d->outcome, "restarted") &&

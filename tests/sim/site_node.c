@@ -89,6 +89,23 @@ static void run_engine(void *self)
     node_ended(node);
 }
 
+/* Small and odd, so that what lies at the bounds is met often. */
+static struct engine_bounds bounds(struct world *world)
+{
+    if (world_chance(world, 300))
+        return engine_bounds_live;
+    return (struct engine_bounds){
+        .horizon_ms = world_between(world, 3000, 70000),
+        .horizon_refill_ms = world_between(world, 0, 2500),
+        .horizon_load = (size_t)world_between(world, 1, 4),
+        .batch_records = (size_t)world_between(world, 1, 6),
+        .batch_bytes = (size_t)world_between(world, 1, 2000),
+        .batch_users = (size_t)world_between(world, 1, 4),
+        .fire_users = (size_t)world_between(world, 1, 3),
+        .block_bytes = (size_t)world_between(world, 1, 300),
+    };
+}
+
 static void open_engine(struct node *node)
 {
     static const struct log silent = {LOG_ERROR + 1, 2}, loud = {LOG_DEBUG, 1};
@@ -99,7 +116,8 @@ static void open_engine(struct node *node)
     node->journal_port = sim_journal_port(node->journal);
     node->outbox_port = sim_outbox_port(node->outbox);
     node->store_port = sim_store_port(&node->connection);
-    struct engine_options options = {.log = site->world.trace ? &loud : &silent,
+    struct engine_options options = {.bounds = bounds(&site->world),
+                                     .log = site->world.trace ? &loud : &silent,
                                      .prefix = SPAN_LITERAL("sim."),
                                      .journal_topic = SPAN_LITERAL("sim.journal"),
                                      .decisions_topic = SPAN_LITERAL("sim.decisions"),
