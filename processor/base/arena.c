@@ -16,34 +16,41 @@ void arena_init(struct arena *arena, size_t chunk_bytes)
     *arena = (struct arena){.chunk_bytes = chunk_bytes == 0 ? DEFAULT_CHUNK_BYTES : chunk_bytes};
 }
 
-static void free_chunks_until(struct arena *arena, struct arena_chunk *keep)
+/* Gives back what is newer than `keep`; ordinary chunks are kept aside, since a batch is followed by one of
+ * about the same size. */
+static void drop_chunks_until(struct arena *arena, const struct arena_chunk *keep)
 {
     while (arena->chunks != keep) {
         struct arena_chunk *chunk = arena->chunks;
         arena->chunks = chunk->older;
-        free(chunk);
+        if (chunk->size == arena->chunk_bytes && arena->spare_count < ARENA_SPARE_CHUNKS) {
+            chunk->older = arena->spare;
+            arena->spare = chunk;
+            arena->spare_count++;
+        } else {
+            free(chunk);
+        }
     }
 }
 
 void arena_destroy(struct arena *arena)
 {
-    free_chunks_until(arena, NULL);
+    drop_chunks_until(arena, NULL);
+    while (arena->spare != NULL) {
+        struct arena_chunk *chunk = arena->spare;
+        arena->spare = chunk->older;
+        free(chunk);
+    }
+    arena->spare_count = 0;
     arena->next = arena->end = NULL;
     arena->used_bytes = 0;
 }
 
 void arena_reset(struct arena *arena)
 {
+    drop_chunks_until(arena, NULL);
+    arena->next = arena->end = NULL;
     arena->used_bytes = 0;
-    if (arena->chunks == NULL)
-        return;
-    /* Keep the oldest chunk: it has the ordinary size unless the first request was a large one. */
-    struct arena_chunk *oldest = arena->chunks;
-    while (oldest->older != NULL)
-        oldest = oldest->older;
-    free_chunks_until(arena, oldest);
-    arena->next = oldest->data;
-    arena->end = oldest->data + oldest->size;
 }
 
 void arena_set_failure(struct arena *arena, jmp_buf *failure)
@@ -62,7 +69,7 @@ void arena_release(struct arena *arena, struct arena_mark mark)
         arena_reset(arena);
         return;
     }
-    free_chunks_until(arena, mark.chunk);
+    drop_chunks_until(arena, mark.chunk);
     arena->next = mark.next;
     arena->end = mark.chunk->data + mark.chunk->size;
     arena->used_bytes = mark.used_bytes;
@@ -82,10 +89,16 @@ void *arena_alloc_slow(struct arena *arena, size_t size, size_t alignment)
     size_t wanted = size > arena->chunk_bytes / 4 ? size + alignment : arena->chunk_bytes;
     if (wanted < size || wanted > SIZE_MAX - sizeof(struct arena_chunk))
         out_of_memory(arena, size);
-    struct arena_chunk *chunk = malloc(sizeof *chunk + wanted);
-    if (chunk == NULL)
-        out_of_memory(arena, size);
-    chunk->size = wanted;
+    struct arena_chunk *chunk = arena->spare;
+    if (chunk != NULL && wanted == arena->chunk_bytes) {
+        arena->spare = chunk->older;
+        arena->spare_count--;
+    } else {
+        chunk = malloc(sizeof *chunk + wanted);
+        if (chunk == NULL)
+            out_of_memory(arena, size);
+        chunk->size = wanted;
+    }
     chunk->older = arena->chunks;
     arena->chunks = chunk;
     arena->next = chunk->data;

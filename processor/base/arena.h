@@ -19,6 +19,8 @@ struct arena_chunk;
 
 struct arena {
     struct arena_chunk *chunks; /* newest first */
+    struct arena_chunk *spare;  /* of ordinary size, to be used again */
+    size_t spare_count;
     char *next;
     char *end;
     size_t chunk_bytes; /* size of an ordinary chunk */
@@ -37,7 +39,8 @@ struct arena_mark {
 void arena_init(struct arena *arena, size_t chunk_bytes);
 /* Gives everything back to the system. */
 void arena_destroy(struct arena *arena);
-/* Forgets all allocations; keeps one chunk for reuse. */
+/* Forgets all allocations; keeps chunks of ordinary size for reuse (ARENA_SPARE_CHUNKS of them at most). */
+#define ARENA_SPARE_CHUNKS 64
 void arena_reset(struct arena *arena);
 void arena_set_failure(struct arena *arena, jmp_buf *failure);
 

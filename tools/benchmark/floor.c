@@ -205,6 +205,14 @@ static rd_kafka_t *open_producer(const char *bootstrap, char text[256])
     return producer;
 }
 
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 9) {
@@ -222,6 +230,7 @@ int main(int argc, char **argv)
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
     static struct batch triggers, cancels, due_batch;
     int64_t first_ms = 0, ingested_ms = 0;
+    double idle_from_s = 0, idle_s = 0; /* CPU used while it only waits for the due instant */
     while (read < events || sent < sends) {
         rd_kafka_message_t *messages[BATCH];
         ssize_t count = rd_kafka_consume_batch_queue(queue, read < events ? 10 : 1, messages, BATCH);
@@ -246,17 +255,19 @@ int main(int argc, char **argv)
         }
         write_triggers(redis, &triggers, due);
         remove_users(redis, &cancels);
-        if (read >= events && ingested_ms == 0)
+        if (read >= events && ingested_ms == 0) {
             ingested_ms = now_ms();
-        if (now_ms() >= strtoll(due, NULL, 10))
+            idle_from_s = cpu_seconds();
+        }
+        if (now_ms() >= strtoll(due, NULL, 10)) {
+            if (ingested_ms != 0 && idle_s == 0 && sent == 0)
+                idle_s = cpu_seconds() - idle_from_s;
             sent += fire(redis, producer, argv[3], &due_batch);
+        }
     }
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("{\"read\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"ingest_s\":%.3f,\"cpu_s\":%.3f}\n", read, sent,
-           (double)(ingested_ms - first_ms) / 1000,
-           (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-               (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    printf("{\"read\":%" PRIu64 ",\"sent\":%" PRIu64
+           ",\"ingest_s\":%.3f,\"cpu_s\":%.3f,\"idle_cpu_s\":%.3f}\n",
+           read, sent, (double)(ingested_ms - first_ms) / 1000, cpu_seconds(), idle_s);
     rd_kafka_queue_destroy(queue);
     rd_kafka_consumer_close(consumer);
     rd_kafka_destroy(consumer);
