@@ -325,7 +325,7 @@ static void the_incarnation_lasts_until_the_topic_is_made_anew(void **unused)
     assert_int_equal(entry.source.incarnation, first);
     assert_int_equal(entry.source.floor, 3);
     begin_again(&f);
-    f.world.sources[0].count = 0; /* anew, and shorter than what was committed */
+    world_make_anew(&f.world.sources[0]); /* shorter than what was committed */
     steps(&f, 5);
     begin_again(&f);
     world_put(&f.world, 0, NULL, event(&f, "u", "seen", f.world.now_ms));

@@ -97,6 +97,17 @@ static inline void world_init(struct world *world, uint64_t seed)
         world->sources[i].committed = -1;
 }
 
+/* The topic is deleted and made again: its log begins at 0 and is empty. */
+static inline void world_make_anew(struct world_source *source)
+{
+    for (size_t r = 0; r < source->count; r++) {
+        free((void *)(uintptr_t)source->records[r].key);
+        free((void *)(uintptr_t)source->records[r].value);
+    }
+    source->count = 0;
+    source->low = 0;
+}
+
 static inline void written_free(struct world_written *written)
 {
     free(written->value);
@@ -106,10 +117,7 @@ static inline void written_free(struct world_written *written)
 static inline void world_free(struct world *world)
 {
     for (int i = 0; i < WORLD_SOURCES; i++) {
-        for (size_t r = 0; r < world->sources[i].count; r++) {
-            free((void *)(uintptr_t)world->sources[i].records[r].key);
-            free((void *)(uintptr_t)world->sources[i].records[r].value);
-        }
+        world_make_anew(&world->sources[i]);
         free(world->sources[i].records);
     }
     for (size_t i = 0; i < world->count; i++)
