@@ -21,9 +21,9 @@
 struct steady_clock {
     struct clock_port port;
     bool started;
-    int64_t last_ms;       /* last answer */
-    int64_t base_wall_ms;  /* wall - monotonic as last accepted */
-    bool stepped;          /* the wall is not where it was; not believed yet */
+    int64_t last_ms;      /* last answer */
+    int64_t base_wall_ms; /* wall - monotonic as last accepted */
+    bool stepped;         /* the wall is not where it was; not believed yet */
     int64_t stepped_base_ms;
     int64_t hold_until_ms; /* monotonic; with `stepped`: believed from then on */
     int64_t steps;         /* how many were seen */
