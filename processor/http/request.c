@@ -8,7 +8,6 @@
 #define BODY_BYTES ((size_t)1024 * 1024)
 #define ALL_BODIES_BYTES ((size_t)64 * 1024 * 1024)
 #define DRAIN_BYTES ((size_t)16 * 1024 * 1024) /* read and dropped of a request that is refused */
-#define BODY_MS 60000
 #define RETRY_AFTER_S 1
 #define TRACEPARENT_BYTES 128
 #define TRACESTATE_BYTES 512
@@ -23,7 +22,6 @@ struct request {
     struct arena arena;
     struct buf body;
     size_t received_bytes;
-    int64_t begun_ms;
     atomic_bool answered; /* the reply is there */
 };
 
@@ -126,7 +124,6 @@ static struct request *begin(struct request_shared *shared, struct MHD_Connectio
         return NULL;
     request->shared = shared;
     request->connection = connection;
-    request->begun_ms = http_monotonic_ms();
     arena_init(&request->arena, 4096);
     request->view.arena = &request->arena;
     request->view.body = SPAN_LITERAL(""); /* an address for parsers, also where there is no body */
@@ -135,15 +132,39 @@ static struct request *begin(struct request_shared *shared, struct MHD_Connectio
     return request;
 }
 
+void request_connection(void *self, struct MHD_Connection *connection, void **state,
+                        enum MHD_ConnectionNotificationCode what)
+{
+    struct request_shared *shared = self;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *state = http_guard_add(shared->guard, info->connect_fd);
+    } else if (*state != NULL) {
+        http_guard_remove(shared->guard, *state);
+        *state = NULL;
+    }
+}
+
+/* What the peer is waited for. */
+static void await(const struct request_shared *shared, struct MHD_Connection *connection,
+                  enum http_awaited what)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info != NULL && info->socket_context != NULL)
+        http_guard_await(shared->guard, info->socket_context, what);
+}
+
 void request_completed(void *self, struct MHD_Connection *connection, void **state,
                        enum MHD_RequestTerminationCode why)
 {
     struct request_shared *shared = self;
     struct request *request = *state;
-    (void)connection;
     (void)why;
     if (request == NULL)
         return;
+    await(shared, connection, HTTP_AWAIT_HEADERS);
     shared->body_bytes -= request->body.size;
     buf_free(&request->body);
     buf_free(&request->reply.body);
@@ -158,7 +179,7 @@ void request_completed(void *self, struct MHD_Connection *connection, void **sta
 static enum MHD_Result take_body(struct request *request, struct span piece)
 {
     request->received_bytes += piece.size;
-    if (request->received_bytes > DRAIN_BYTES || http_monotonic_ms() - request->begun_ms > BODY_MS)
+    if (request->received_bytes > DRAIN_BYTES)
         return MHD_NO;
     if (request->answered)
         return MHD_YES;
@@ -179,6 +200,7 @@ static enum MHD_Result take_body(struct request *request, struct span piece)
 static enum MHD_Result send_reply(struct request *request)
 {
     struct http_reply *reply = &request->reply;
+    await(request->shared, request->connection, HTTP_AWAIT_TRANSFER);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_MUST_FREE);
     if (response == NULL)
@@ -219,6 +241,7 @@ static enum MHD_Result answer(struct request *request)
             request->view.body = buf_span(&request->body);
         if (request->route->waits) {
             request->job.run = run_job;
+            await(request->shared, request->connection, HTTP_AWAIT_NOTHING);
             MHD_suspend_connection(request->connection);
             if (!http_pool_submit(request->shared->pool, &request->job))
                 run_job(&request->job, true);
@@ -241,6 +264,7 @@ enum MHD_Result request_handle(void *self, struct MHD_Connection *connection, co
         if (request == NULL)
             return MHD_NO;
         *state = request;
+        await(self, connection, HTTP_AWAIT_TRANSFER);
         judge(request, method, url);
         /* Who asks before he writes is told before he writes. */
         bool asks = header(request, MHD_HTTP_HEADER_EXPECT) != NULL;

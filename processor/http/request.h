@@ -12,15 +12,20 @@
 
 #include "http/access.h"
 #include "http/context.h"
+#include "http/guard.h"
 #include "http/pool.h"
 
 struct request_shared {
     const struct http_access *access;
     struct http_context *context;
     struct http_pool *pool;
+    struct http_guard *guard;
     size_t body_bytes; /* of all bodies held at the moment */
 };
 
+/* Connections come and go; what is kept for each is its guarded one. */
+void request_connection(void *self, struct MHD_Connection *connection, void **state,
+                        enum MHD_ConnectionNotificationCode what);
 /* The access handler; `self` is a struct request_shared. */
 enum MHD_Result request_handle(void *self, struct MHD_Connection *connection, const char *url,
                                const char *method, const char *version, const char *upload,

@@ -19,6 +19,7 @@ struct http_server {
     struct http_access access;
     struct http_context context;
     struct http_pool *pool;
+    struct http_guard *guard;
     struct request_shared shared;
 };
 
@@ -42,7 +43,8 @@ static enum err daemon_start(struct http_server *server, const struct config *co
         (struct sockaddr *)&server->access.address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, request_completed, &server->shared,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, request_connection, &server->shared, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_encoded, NULL, MHD_OPTION_END);
     if (server->daemon != NULL)
         return ERR_OK;
     return diag_set(diag, ERR_IO, 0, 0, "http.listen: cannot listen on %.*s: %s",
@@ -62,7 +64,9 @@ enum err http_server_start(const struct config *config, const struct log *log, s
     }
     error = http_context_open(&server->context, config, log, process, diag);
     server->pool = http_pool_new(&pool_options);
-    server->shared = (struct request_shared){&server->access, &server->context, server->pool, 0};
+    server->guard = http_guard_new();
+    server->shared =
+        (struct request_shared){&server->access, &server->context, server->pool, server->guard, 0};
     if (error == ERR_OK)
         error = daemon_start(server, config, diag);
     if (error != ERR_OK) {
@@ -82,6 +86,7 @@ void http_server_stop(struct http_server *server)
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon);
     http_pool_free(server->pool);
+    http_guard_free(server->guard);
     http_context_close(&server->context);
     free(server);
 }

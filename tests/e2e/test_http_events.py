@@ -164,6 +164,24 @@ def test_who_asks_first_is_told_first(run):
         assert peer.recv(64).startswith(b"HTTP/1.1 413 ")
 
 
+def test_who_dawdles_is_shut_out(run):
+    """A byte now and then keeps no connection for ever."""
+    with socket.create_connection(("127.0.0.1", run.port), timeout=1) as peer:
+        peer.sendall(b"GET /livez HTTP/1.1\r\nX: ")
+
+        def closed():
+            try:
+                peer.sendall(b"x")
+                return peer.recv(1) == b""
+            except TimeoutError:
+                return False
+            except OSError:
+                return True
+
+        wait.until("the connection ends", closed, 40)
+    assert run.get("/livez")[0] == 200
+
+
 def test_many_at_once(run):
     """More than there are threads; nobody is turned away, other paths answer meanwhile."""
     answers = []
