@@ -4,22 +4,27 @@
 #include <stdlib.h>
 
 #include "app/intake.h"
+#include "app/store_room.h"
 #include "app/system_clock.h"
 #include "base/uuid.h"
 #include "kafka/kafka_appender.h"
 #include "kafka/kafka_source.h"
+#include "redis/redis_store.h"
 
 #define TURN_WAIT_MS 10
 #define BEGIN_AGAIN_MS 1000
 #define NUMBERS_MS 1000
 #define METRIC_SLOT 128 /* engines have the slots below */
 #define SAY_AGAIN_MS 3000
+#define STORE_TIMEOUT_MS 500
 
 /* What one intake holds open, from one beginning to the next. */
 struct intake_parts_open {
     struct kafka_source *source;
     struct kafka_appender *appender;
     struct intake *intake;
+    struct redis_store *store; /* only asked how full it is */
+    struct store_room room;
     struct arena arena;
 };
 
@@ -118,7 +123,13 @@ static enum err open_parts(const struct intake_worker *worker, struct intake_par
         .clock = system_clock(),
     };
     open->intake = intake_new(&settings, &ports);
-    return ERR_OK;
+    struct redis_store_options store = {.url = shared->config->redis_url,
+                                        .prefix = shared->config->topics_prefix,
+                                        .timeout_ms = STORE_TIMEOUT_MS};
+    error = redis_store_open(&store, &open->store, diag);
+    if (error == ERR_OK)
+        open->room.store = redis_store_port(open->store);
+    return error;
 }
 
 static void close_parts(struct intake_parts_open *open)
@@ -129,14 +140,21 @@ static void close_parts(struct intake_parts_open *open)
         kafka_source_destroy(open->source);
     if (open->appender != NULL)
         kafka_appender_destroy(open->appender);
+    if (open->store != NULL)
+        redis_store_close(open->store);
     arena_destroy(&open->arena);
     *open = (struct intake_parts_open){0};
 }
 
 /* Adds what happened since the last time to the metrics. */
-static void publish(struct intake_worker *worker, const struct intake_stats *stats,
-                    struct intake_stats *last, struct metrics_batch *numbers)
+static void publish(struct intake_worker *worker, const struct store_room *room,
+                    const struct intake_stats *stats, struct intake_stats *last,
+                    struct metrics_batch *numbers)
 {
+    if (worker->number == 0) { /* all look at the same Redis, and gauges are summed */
+        numbers->values[METRIC_REDIS_USED] = room->used_bytes;
+        numbers->values[METRIC_REDIS_LIMIT] = room->limit_bytes;
+    }
     metrics_count(numbers, METRIC_RECORDS_READ, (int64_t)(stats->records - last->records));
     metrics_count(numbers, METRIC_RECORDS_KEPT, (int64_t)(stats->entries - last->entries));
     metrics_count(numbers, METRIC_RECORDS_DROPPED, (int64_t)(stats->dropped - last->dropped));
@@ -145,9 +163,29 @@ static void publish(struct intake_worker *worker, const struct intake_stats *sta
     *last = *stats;
 }
 
-/* Steps until the intake has stopped, or cannot go on. */
-static enum err turn(struct intake_worker *worker, struct intake *intake, struct metrics_batch *numbers)
+/* Says every few seconds what the intake waits for. */
+static void say_waiting(const struct intake_worker *worker, const struct intake_parts_open *open,
+                        int64_t now_ms, int64_t *say_ms)
 {
+    struct span trouble = intake_trouble(open->intake);
+    if (now_ms < *say_ms || (trouble.size == 0 && !open->room.tight))
+        return;
+    *say_ms = now_ms + SAY_AGAIN_MS;
+    if (open->room.tight)
+        log_line(worker->shared->log, LOG_WARN,
+                 "Redis is nearly full: no events are taken in until there is room; raise maxmemory",
+                 log_number("used_bytes", open->room.used_bytes),
+                 log_number("limit_bytes", open->room.limit_bytes), log_number("worker", worker->number));
+    else
+        log_line(worker->shared->log, LOG_WARN, "intake waits", log_span("for", trouble),
+                 log_number("worker", worker->number));
+}
+
+/* Steps until the intake has stopped, or cannot go on. */
+static enum err turn(struct intake_worker *worker, struct intake_parts_open *open,
+                     struct metrics_batch *numbers)
+{
+    struct intake *intake = open->intake;
     struct intake_stats last = {0};
     int64_t publish_ms = 0, say_ms = 0;
     bool stopping = false;
@@ -157,21 +195,16 @@ static enum err turn(struct intake_worker *worker, struct intake *intake, struct
             stopping = true;
             intake_stop(intake);
         }
+        intake_hold(intake, store_room_is_tight(&open->room, monotonic_ms()));
         error = intake_step(intake, TURN_WAIT_MS);
-        const struct intake_stats *stats = intake_stats(intake);
         int64_t now_ms = monotonic_ms();
         if (now_ms >= publish_ms) {
             publish_ms = now_ms + NUMBERS_MS;
-            publish(worker, stats, &last, numbers);
+            publish(worker, &open->room, intake_stats(intake), &last, numbers);
         }
-        struct span trouble = intake_trouble(intake);
-        if (trouble.size != 0 && now_ms >= say_ms) {
-            say_ms = now_ms + SAY_AGAIN_MS;
-            log_line(worker->shared->log, LOG_WARN, "intake waits", log_span("for", trouble),
-                     log_number("worker", worker->number));
-        }
+        say_waiting(worker, open, now_ms, &say_ms);
     }
-    publish(worker, intake_stats(intake), &last, numbers);
+    publish(worker, &open->room, intake_stats(intake), &last, numbers);
     return error;
 }
 
@@ -193,7 +226,7 @@ static void *run_intake(void *argument)
             close_parts(&open);
             break;
         }
-        error = turn(worker, open.intake, &numbers);
+        error = turn(worker, &open, &numbers);
         if (error != ERR_OK)
             log_line(worker->shared->log, LOG_WARN, "intake begins again from what was committed",
                      log_number("worker", worker->number), log_span("error", intake_trouble(open.intake)));
