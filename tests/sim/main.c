@@ -9,6 +9,7 @@
  *
  * Exit code 0: every promise was kept; 1: one was broken, with the command that repeats it; 2: wrong usage.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -184,6 +185,9 @@ int main(int count, char **arguments)
     if (!given)
         return usage();
     setvbuf(stdout, NULL, _IOLBF, 0);
+    /* Stacks and arenas come and go with every run: keep their pages. */
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 512 * 1024 * 1024);
     static struct shared shared;
     shared_open(&shared);
     if (wanted.first == wanted.last)

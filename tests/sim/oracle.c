@@ -13,6 +13,7 @@ static const struct oracle_campaign campaigns[] = {
     {"offer", "offer", {{"only", 4000}}, 1, true, false},
     {"night", "night", {{"only", 5000}}, 1, false, true},
     {"late", "late", {{"only", 3000}}, 1, false, false},
+    {"drop", "drop", {{"only", 5000}}, 1, false, false},
 };
 #define CAMPAIGNS (sizeof campaigns / sizeof *campaigns)
 
@@ -21,12 +22,16 @@ struct counted {
     const struct oracle_source *source;
     const struct oracle_event *event;
     bool duplicate; /* its id had come before */
+    bool followed;  /* a thing's event, for one who follows; source is a copy with his name */
+    bool unclear;   /* likewise, and he changes his mind later: he may be taken or left out */
 };
 
 struct judge {
     const struct oracle_case *run;
     struct counted *counted;
     size_t count;
+    struct oracle_source *copies; /* of things' events, for who follows */
+    size_t copy_count;
     char *why;
     size_t why_bytes;
     bool broken;
@@ -67,15 +72,6 @@ static const struct oracle_campaign *triggered_by(const char *event)
 
 /* ---- what counts ---- */
 
-static bool was_counted(const struct judge *judge, const struct oracle_event *event)
-{
-    for (size_t i = 0; i < judge->count; i++)
-        if (judge->counted[i].source->partition == event->source_partition &&
-            judge->counted[i].source->offset == event->source_offset)
-            return true;
-    return false;
-}
-
 static const struct oracle_source *source_of(const struct oracle_case *run,
                                              const struct oracle_event *event)
 {
@@ -86,14 +82,99 @@ static const struct oracle_source *source_of(const struct oracle_case *run,
     return NULL;
 }
 
-static bool id_came_before(const struct judge *judge, const struct oracle_source *source)
+static bool was_counted(const struct judge *judge, const struct oracle_event *event)
 {
     for (size_t i = 0; i < judge->count; i++)
-        if (same(judge->counted[i].source->id, source->id) &&
-            same(judge->counted[i].source->user, source->user))
+        if (judge->counted[i].source->partition == event->source_partition &&
+            judge->counted[i].source->offset == event->source_offset &&
+            judge->counted[i].event->partition == event->partition)
             return true;
     return false;
 }
+
+static bool id_came_before(const struct judge *judge, const struct oracle_source *source, int partition)
+{
+    for (size_t i = 0; i < judge->count; i++)
+        if (same(judge->counted[i].source->id, source->id) &&
+            same(judge->counted[i].source->user, source->user) &&
+            judge->counted[i].event->partition == partition)
+            return true;
+    return false;
+}
+
+/* ---- followers ---- */
+
+static bool is_about_thing(const struct oracle_source *source)
+{
+    return source->user[0] == '\0';
+}
+
+/* Whether the user follows the thing after the first `count` of what counted. */
+static bool follows(const struct judge *judge, const char *user, const char *thing, size_t count)
+{
+    bool on = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct counted *c = &judge->counted[i];
+        if (c->duplicate || !same(c->source->user, user) || !same(c->source->key, thing))
+            continue;
+        if (same(c->source->name, "follow"))
+            on = true;
+        else if (same(c->source->name, "unfollow"))
+            on = false;
+    }
+    return on;
+}
+
+static bool was_derived(const struct judge *judge, const struct counted *thing, const char *user)
+{
+    for (size_t i = 0; i < judge->count; i++)
+        if (judge->counted[i].followed && judge->counted[i].event == thing->event &&
+            same(judge->counted[i].source->user, user))
+            return true;
+    return false;
+}
+
+/* Whether he begins (or, with "unfollow", ceases) to follow it after the event at `index`. */
+static bool changes_later(const struct judge *judge, const char *name, const char *user,
+                          const struct counted *thing, size_t index)
+{
+    const struct oracle_case *run = judge->run;
+    for (size_t i = index + 1; i < run->event_count; i++) {
+        const struct oracle_source *source = source_of(run, &run->events[i]);
+        if (source != NULL && run->events[i].partition == thing->event->partition &&
+            same(source->name, name) && same(source->user, user) && same(source->key, thing->source->key))
+            return true;
+    }
+    return false;
+}
+
+/* What follows the thing's event (at `index` of the journal's) in the list: the same event for each one who
+ * follows. The users enter some while after it, so who changes his mind may be taken or left out. */
+static void derive(struct judge *judge, const struct counted *thing, size_t index)
+{
+    const struct oracle_case *run = judge->run;
+    size_t before = judge->count;
+    for (size_t i = 0; i < run->event_count; i++) {
+        const struct oracle_source *source = source_of(run, &run->events[i]);
+        if (source == NULL || !same(source->name, "follow") ||
+            run->events[i].partition != thing->event->partition || !same(source->key, thing->source->key) ||
+            was_derived(judge, thing, source->user))
+            continue;
+        bool on = follows(judge, source->user, thing->source->key, before);
+        if (!on && !changes_later(judge, "follow", source->user, thing, index))
+            continue;
+        struct oracle_source *copy = &judge->copies[judge->copy_count++];
+        *copy = *thing->source;
+        memcpy(copy->user, source->user, sizeof copy->user);
+        judge->counted[judge->count++] = (struct counted){
+            .source = copy,
+            .event = thing->event,
+            .followed = true,
+            .unclear = !on || changes_later(judge, "unfollow", source->user, thing, index)};
+    }
+}
+
+/* ---- all that counts ---- */
 
 static void count_events(struct judge *judge)
 {
@@ -108,23 +189,30 @@ static void count_events(struct judge *judge)
         }
         if (was_counted(judge, event))
             continue;
-        bool duplicate = id_came_before(judge, source);
-        judge->counted[judge->count++] = (struct counted){source, event, duplicate};
+        bool duplicate = id_came_before(judge, source, event->partition);
+        struct counted *counted = &judge->counted[judge->count++];
+        *counted = (struct counted){.source = source, .event = event, .duplicate = duplicate};
+        if (is_about_thing(source) && !duplicate)
+            derive(judge, counted, i);
     }
     for (size_t i = 0; i < run->source_count; i++) {
-        const struct oracle_event key = {.source_partition = run->sources[i].partition,
-                                         .source_offset = run->sources[i].offset};
-        if (!was_counted(judge, &key))
-            broken(judge, "EVENT LOST: source %d/%ld (%s of %s) never reached the journal",
-                   run->sources[i].partition, (long)run->sources[i].offset, run->sources[i].id,
-                   run->sources[i].user);
+        const struct oracle_source *source = &run->sources[i];
+        int found = 0;
+        for (int p = 0; p < run->partitions; p++) {
+            const struct oracle_event key = {
+                .source_partition = source->partition, .source_offset = source->offset, .partition = p};
+            found += was_counted(judge, &key);
+        }
+        if (found != (is_about_thing(source) ? run->partitions : 1))
+            broken(judge, "EVENT LOST: source %d/%ld (%s of %s) is in %d journal partitions",
+                   source->partition, (long)source->offset, source->id, source->user, found);
     }
 }
 
 /* Whether b stands behind a in the same partition of the journal. */
 static bool is_behind(const struct counted *a, const struct counted *b)
 {
-    return b > a && a->event->partition == b->event->partition;
+    return b > a && a->event != b->event && a->event->partition == b->event->partition;
 }
 
 static const struct counted *trigger_find(const struct judge *judge, const char *user, const char *id)
@@ -208,8 +296,9 @@ static void check_replaced(struct judge *judge, const struct oracle_message *m,
     int64_t first_due_ms = trigger->source->time_ms + campaign->steps[0].after_ms;
     for (size_t i = 0; i < judge->count; i++) {
         const struct counted *next = &judge->counted[i];
-        if (is_behind(trigger, next) && !next->duplicate && same(next->source->name, campaign->event) &&
-            concerns_same(trigger, next) && next->source->time_ms >= trigger->source->time_ms &&
+        if (is_behind(trigger, next) && !next->duplicate && !next->followed &&
+            same(next->source->name, campaign->event) && concerns_same(trigger, next) &&
+            next->source->time_ms >= trigger->source->time_ms &&
             next->event->at_ms + judge->run->slack_ms <= first_due_ms)
             broken(judge,
                    "RESTART LOST: %s of %s to %s (trigger %s) was sent though %s replaced it in time",
@@ -266,7 +355,7 @@ static void check_order(struct judge *judge, const struct oracle_message *first,
                         const struct oracle_message *second)
 {
     const struct counted *trigger = trigger_find(judge, second->user, second->trigger);
-    if (trigger == NULL || !same(first->user, second->user) ||
+    if (trigger == NULL || trigger->followed || !same(first->user, second->user) ||
         second->due_ms + judge->run->slack_ms >= first->due_ms ||
         trigger->event->at_ms + judge->run->slack_ms >= first->due_ms || may_have_waited(judge, trigger))
         return;
@@ -339,7 +428,8 @@ static bool ignored_rightly(const struct judge *judge, const struct oracle_decis
         if (other == trigger || other->event->partition != trigger->event->partition)
             continue;
         if (same(d->reason, "duplicate") && same(other->source->id, trigger->source->id) &&
-            same(other->source->user, trigger->source->user))
+            other->event != trigger->event &&
+            (same(other->source->user, trigger->source->user) || is_about_thing(other->source)))
             return true;
         /* A restart that waited for a send under way may be cancelled later. */
         if (same(d->reason, "cancelled") && may_cancel(other, trigger))
@@ -426,10 +516,22 @@ static void check_send(struct judge *judge, const struct counted *trigger,
                sent ? "sent" : "not sent");
 }
 
+static bool was_decided(const struct judge *judge, const struct counted *trigger,
+                        const struct oracle_campaign *campaign)
+{
+    for (size_t i = 0; i < judge->run->decision_count; i++) {
+        const struct oracle_decision *d = &judge->run->decisions[i];
+        if (names(d, trigger, campaign, d->step) && !same(d->reason, "duplicate"))
+            return true;
+    }
+    return false;
+}
+
 static void check_trigger(struct judge *judge, const struct counted *trigger)
 {
     const struct oracle_campaign *campaign = triggered_by(trigger->source->name);
-    if (campaign == NULL)
+    if (campaign == NULL || is_about_thing(trigger->source) ||
+        (trigger->unclear && !was_decided(judge, trigger, campaign)))
         return;
     bool ignored = false;
     for (size_t i = 0; i < judge->run->decision_count; i++) {
@@ -454,8 +556,11 @@ static void check_trigger(struct judge *judge, const struct counted *trigger)
 bool oracle_judge(const struct oracle_case *run, char *why, size_t why_bytes)
 {
     struct judge judge = {.run = run, .why = why, .why_bytes = why_bytes};
-    judge.counted = calloc(run->event_count + 1, sizeof *judge.counted);
-    if (judge.counted == NULL)
+    /* A thing's event counts once more for each follower, who has an event of his own. */
+    size_t most = (run->event_count + 1) * (run->event_count + 1);
+    judge.counted = calloc(most, sizeof *judge.counted);
+    judge.copies = calloc(most, sizeof *judge.copies);
+    if (judge.counted == NULL || judge.copies == NULL)
         abort();
     count_events(&judge);
     for (size_t i = 0; i < run->message_count; i++)
@@ -464,5 +569,6 @@ bool oracle_judge(const struct oracle_case *run, char *why, size_t why_bytes)
     for (size_t i = 0; i < judge.count; i++)
         check_trigger(&judge, &judge.counted[i]);
     free(judge.counted);
+    free(judge.copies);
     return !judge.broken;
 }

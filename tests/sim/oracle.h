@@ -13,7 +13,8 @@
 
 #define ORACLE_TEXT 64
 
-/* A record of the source topic. */
+/* A record of the source topic. An event without a user is about the thing that its key names, and is for
+ * everybody who follows it. */
 struct oracle_source {
     int partition;
     int64_t offset;
@@ -50,6 +51,7 @@ struct oracle_decision {
 struct oracle_case {
     int64_t slack_ms;
     int64_t late_since_ms; /* when the last partition had the campaign `late` */
+    int partitions; /* of the journal */
     const struct oracle_source *sources;
     size_t source_count;
     const struct oracle_event *events;

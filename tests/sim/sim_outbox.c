@@ -5,12 +5,15 @@
 #include <stdlib.h>
 
 #include "sim/sim_producer.h"
+#include "sim/sim_store.h"
 
 #define PRODUCERS 2
 
+/* A record that goes without a transaction: the client sends at once, in order, and repeats until it is
+ * acknowledged. */
 struct note {
+    struct sim_outbox *outbox;
     struct outbox_record record;
-    struct note *next;
 };
 
 struct sim_outbox {
@@ -24,7 +27,8 @@ struct sim_outbox {
     struct group_identity metadata;
     bool has_metadata;
     bool changed; /* since the last `wait` */
-    struct note *notes, **notes_end;
+    int notes;    /* not acknowledged */
+    int64_t notes_busy_until_us;
     int fencing;
 };
 
@@ -44,7 +48,6 @@ struct sim_outbox *sim_outbox_open(struct process *process, struct cluster *clus
     struct sim_outbox *outbox = ARENA_NEW(arena, struct sim_outbox);
     *outbox =
         (struct sim_outbox){.process = process, .cluster = cluster, .wake = wake, .wake_self = wake_self};
-    outbox->notes_end = &outbox->notes;
     struct span ids[PRODUCERS];
     for (int i = 0; i < PRODUCERS; i++) {
         ids[i] = arena_printf(arena, "sim.tx-%d-%d", process->number, i);
@@ -88,6 +91,7 @@ static void outbox_commit(void *self, int producer, const struct outbox_offset *
         assert(offsets[i].offset >= 0);
     process_step(outbox->process, 20);
     sim_producer_commit(&outbox->producers[producer], count);
+    sim_store_may_rewind(outbox->cluster->store, 8);
     process_step(outbox->process, 20);
 }
 
@@ -172,43 +176,58 @@ static bool outbox_fencing(void *self)
     return outbox->fencing != 0;
 }
 
-/* ---- decision records of the fold ---- */
+/* ---- what goes without a transaction ---- */
+
+static void note_acknowledged(void *self)
+{
+    const struct note *note = self;
+    note->outbox->notes--;
+    task_wake(note->outbox->task, 0);
+}
+
+/* On the broker. */
+static void note_arrives(void *self)
+{
+    const struct note *note = self;
+    struct sim_outbox *outbox = note->outbox;
+    struct world *world = outbox->cluster->world;
+    struct sim_record record = sim_record_of(outbox->cluster, &note->record);
+    struct sim_log *log = cluster_log(outbox->cluster, note->record.topic, note->record.partition);
+    int64_t offset = sim_log_append(log, &record);
+    world_trace(world, "process %d: %s[%d] %ld", outbox->process->number, log->name, log->partition,
+                (long)offset);
+    int64_t delay_us = world_latency(world, MS);
+    if (world_strikes(world, FAULT_NOTES_SLOW, 10))
+        delay_us = world_between(world, 0, 4 * SECOND);
+    world_call(world, delay_us, outbox->process, note_acknowledged, self);
+}
 
 static void outbox_note(void *self, const struct outbox_record *record)
 {
     struct sim_outbox *outbox = self;
-    struct note *note = ARENA_NEW(&outbox->cluster->world->arena, struct note);
-    note->record = sim_record_copy(outbox->cluster, record);
-    *outbox->notes_end = note;
-    outbox->notes_end = &note->next;
-}
-
-static void note_append(struct sim_outbox *outbox)
-{
-    struct note *note = outbox->notes;
-    struct sim_record record = sim_record_of(outbox->cluster, &note->record);
-    (void)sim_log_append(cluster_log(outbox->cluster, note->record.topic, -1), &record);
-    outbox->notes = note->next;
-    if (outbox->notes == NULL)
-        outbox->notes_end = &outbox->notes;
+    struct world *world = outbox->cluster->world;
+    process_step(outbox->process, 5);
+    struct note *note = ARENA_NEW(&world->arena, struct note);
+    *note = (struct note){outbox, sim_record_copy(outbox->cluster, record)};
+    outbox->notes++;
+    int64_t at_us = world->now_us + world_latency(world, MS);
+    if (world_strikes(world, FAULT_NOTES_SLOW, 10))
+        at_us += world_between(world, 0, 4 * SECOND);
+    if (at_us < outbox->notes_busy_until_us)
+        at_us = outbox->notes_busy_until_us;
+    outbox->notes_busy_until_us = at_us;
+    world_call(world, at_us - world->now_us, NULL, note_arrives, note);
 }
 
 static enum err outbox_notes_flush(void *self, int timeout_ms)
 {
     struct sim_outbox *outbox = self;
     struct world *world = outbox->cluster->world;
+    int64_t until_us = world->now_us + timeout_ms * MS;
     process_step(outbox->process, 5);
-    if (outbox->notes == NULL)
-        return ERR_OK;
-    bool slow = world_strikes(world, FAULT_NOTES_SLOW, 10);
-    task_sleep(outbox->task, slow ? timeout_ms * MS : world_latency(world, MS));
-    while (outbox->notes != NULL) {
-        if (slow && world_chance(world, 300))
-            return ERR_TIMEOUT;
-        note_append(outbox);
-        process_step(outbox->process, 5);
-    }
-    return slow ? ERR_TIMEOUT : ERR_OK;
+    while (outbox->notes != 0 && world->now_us < until_us)
+        (void)task_wait(outbox->task, until_us);
+    return outbox->notes == 0 ? ERR_OK : ERR_TIMEOUT;
 }
 
 struct outbox_port sim_outbox_port(struct sim_outbox *outbox)

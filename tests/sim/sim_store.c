@@ -6,14 +6,20 @@
 
 /* ---- what happens to Redis itself ---- */
 
+void sim_store_may_rewind(struct sim_store *store, int64_t one_in)
+{
+    struct world *world = store->world;
+    if (store->point_count == 0 || !world_strikes(world, FAULT_REWIND, one_in))
+        return;
+    size_t point = (size_t)world_below(world, (int64_t)store->point_count);
+    memory_store_rewind(store->memory, store->points[point]);
+}
+
 static void accidents(void *self)
 {
     struct sim_store *store = self;
     struct world *world = store->world;
-    if (store->point_count != 0 && world_strikes(world, FAULT_REWIND, 15)) {
-        size_t point = (size_t)world_below(world, (int64_t)store->point_count);
-        memory_store_rewind(store->memory, store->points[point]);
-    }
+    sim_store_may_rewind(store, 15);
     if (world_strikes(world, FAULT_WIPE, 30)) {
         struct memory_store *empty = memory_store_new();
         memory_store_rewind(store->memory, empty);
@@ -130,6 +136,23 @@ static enum err store_due_read(void *self, int32_t partition, int64_t from_ms, i
                                  head));
 }
 
+static enum err store_followers_read(void *self, int32_t partition, uint64_t thing, struct span after,
+                                     size_t limit, struct arena *arena, struct span **users, size_t *count,
+                                     int64_t *head)
+{
+    PASS(self, 5,
+         c->store->port.followers_read(c->store->memory, partition, thing, after, limit, arena, users,
+                                       count, head));
+}
+
+static enum err store_users_scan(void *self, int32_t partition, struct store_scan *scan, size_t limit,
+                                 struct arena *arena, struct store_user **users, size_t *count,
+                                 int64_t *head)
+{
+    PASS(self, 5,
+         c->store->port.users_scan(c->store->memory, partition, scan, limit, arena, users, count, head));
+}
+
 static enum err store_ids_remove(void *self, int32_t partition, struct span ids)
 {
     PASS(self, 5, c->store->port.ids_remove(c->store->memory, partition, ids));
@@ -192,6 +215,12 @@ static void commit_later(struct sim_store *store, const struct store_commit *com
                                                   arena_copy(arena, commits[i].writes[w].state),
                                                   commits[i].writes[w].due_ms};
         late->commits[i].writes = writes;
+        struct store_follow *follows = ARENA_ARRAY(arena, struct store_follow, commits[i].follow_count);
+        for (size_t f = 0; f < commits[i].follow_count; f++) {
+            follows[f] = commits[i].follows[f];
+            follows[f].user = arena_copy(arena, commits[i].follows[f].user);
+        }
+        late->commits[i].follows = follows;
     }
     world_call(store->world, world_between(store->world, 0, 4 * SECOND), NULL, commit_late, late);
 }
@@ -244,6 +273,8 @@ struct store_port sim_store_port(struct sim_connection *connection)
         .fold_commit = store_fold_commit,
         .fire_read = store_fire_read,
         .due_read = store_due_read,
+        .followers_read = store_followers_read,
+        .users_scan = store_users_scan,
         .ids_write = store_ids_write,
         .ids_remove = store_ids_remove,
         .heads_read = store_heads_read,

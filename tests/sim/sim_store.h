@@ -22,6 +22,8 @@ struct sim_store {
 
 struct sim_store *sim_store_new(struct world *world);
 void sim_store_free(struct sim_store *store);
+/* A moment at which going back would be interesting. */
+void sim_store_may_rewind(struct sim_store *store, int64_t one_in);
 
 /* A worker's connection. */
 struct sim_connection {

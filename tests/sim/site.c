@@ -7,21 +7,46 @@
 #define REST_AFTER_US (125 * SECOND) /* not before the last quiet hour is over */
 #define REST_WITHIN_US (400 * SECOND)
 
-/* Which faults this seed has, and how often each may strike. Few at a time: a rare meeting of two faults
- * is not drowned by the others. */
+#define THEME_FAULTS 10
+static const struct theme {
+    enum fault faults[THEME_FAULTS];
+    int count;
+} themes[] = {
+    {{FAULT_END_LOST, FAULT_END_UNANSWERED, FAULT_END_LATE, FAULT_END_AGAIN, FAULT_MARKER_SLOW,
+      FAULT_TXN_EXPIRES, FAULT_PRODUCE_SLOW, FAULT_PRODUCE_FAIL, FAULT_NO_OFFSET},
+     9},
+    {{FAULT_REWIND, FAULT_WIPE, FAULT_STORE_AWAY, FAULT_STORE_LATE, FAULT_STORE_FULL}, 5},
+    {{FAULT_SHUFFLE, FAULT_ONE_ROUND, FAULT_HEARTBEAT, FAULT_SYNC_SLOW, FAULT_RESTART, FAULT_FREEZE}, 6},
+    {{FAULT_APPEND_SLOW, FAULT_APPEND_FAIL, FAULT_COMMIT_FAIL, FAULT_REGISTRY_SLOW, FAULT_CRASH,
+      FAULT_HEARTBEAT, FAULT_NOTES_SLOW},
+     7},
+    {{FAULT_SKEW, FAULT_CLOCK_STEP, FAULT_FETCH_SLOW, FAULT_MARK_SLOW, FAULT_PAUSE}, 5},
+};
+#define THEMES ((int64_t)(sizeof themes / sizeof *themes))
+
+static void switch_on(struct world *world, enum fault fault)
+{
+    world->faults[fault].on = true;
+    world->faults[fault].left = (int)world_between(world, 1, 12);
+    if (fault == FAULT_PAUSE)
+        world->faults[fault].left *= 20;
+    world_trace(world, "this seed has: %s", fault_name(fault));
+}
+
+/* Which faults this seed has, and how often each may strike. Few at a time, and mostly of a kind: a rare
+ * meeting of two faults is not drowned by the others. */
 static void choose_faults(struct site *site)
 {
     struct world *world = &site->world;
-    int wanted = (int)world_between(world, 0, 8);
-    if (world_chance(world, 50))
-        wanted = FAULT_COUNT;
-    for (int i = 0; i < wanted; i++) {
-        enum fault fault = (enum fault)world_below(world, FAULT_COUNT);
-        world->faults[fault].on = true;
-        world->faults[fault].left = (int)world_between(world, 1, 12);
-        world_trace(world, "this seed has: %s", fault_name(fault));
+    int64_t theme_count = world_below(world, 3), others = world_below(world, 4);
+    for (int64_t i = 0; i < theme_count; i++) {
+        const struct theme *theme = &themes[world_below(world, THEMES)];
+        for (int k = 0; k < theme->count; k++)
+            if (world_chance(world, 600))
+                switch_on(world, theme->faults[k]);
     }
-    world->faults[FAULT_PAUSE].left *= 20;
+    for (int64_t i = 0; i < others; i++)
+        switch_on(world, (enum fault)world_below(world, FAULT_COUNT));
     world->faults_until_us = FAULTS_UNTIL_US;
     site->slack_ms = world->faults[FAULT_SKEW].on ? 650 : 0;
 }

@@ -45,7 +45,7 @@ struct site {
 };
 
 /* site_campaigns.c: the campaigns, and how they get into the journal */
-#define LATE_CAMPAIGN 3 /* index of the one that is applied in the middle */
+#define LATE_CAMPAIGN 4 /* index of the one that is applied in the middle */
 struct span site_definition(struct span id);
 /* Appends what `apply` would: all but the late campaign. */
 void site_apply_first(struct site *site);

@@ -24,9 +24,15 @@ static const struct {
               "  - {id: only, send: {after: 4s}, " MESSAGE},
     {"night", "campaign: night\nquiet: {from: \"00:01\", to: \"00:02\"}\n" COMMON
               "trigger: {event: night}\nsteps:\n  - {id: only, send: {after: 5s}, " MESSAGE},
+    {"drop", "campaign: drop\ntype: behavioural\nlate: {tolerance: 1d, then: skip}\n"
+             "cancel: [{event: order, match: {event.c: trigger.c}}]\n"
+             "trigger: {event: drop, thing: event.c, followers: favourites}\nsteps:\n"
+             "  - {id: only, send: {after: 5s}, " MESSAGE},
     {"late", "campaign: late\n" COMMON
              "trigger: {event: late}\nsteps:\n  - {id: only, send: {after: 3s}, " MESSAGE},
-    {"", "caps:\n  - {labels: [promo], at_most: 1, within: 12s, then: postpone}\n"},
+    {"", "follows:\n  favourites: {on: {event: follow, thing: event.c}, "
+         "off: {event: unfollow, thing: event.c}}\n"
+         "caps:\n  - {labels: [promo], at_most: 1, within: 12s, then: postpone}\n"},
 };
 #define TEXTS (sizeof texts / sizeof *texts)
 
@@ -72,6 +78,9 @@ void shared_open(struct shared *shared)
                  texts[i].id);
             interest_add_campaign(shared->interests[set], campaign);
         }
+        const struct policy *policy;
+        must(definitions_policy(shared->definitions, 1, &policy), "policy");
+        interest_add_policy(shared->interests[set], policy);
     }
     struct diag diag = {0};
     must(mapping_compile(&(struct mapping_spec){.format = MAPPING_JSON}, &shared->arena, &shared->mapping,

@@ -84,7 +84,7 @@ static void add_block(struct oracle_case *run, struct arena *arena, const struct
     const struct sim_record *record = &log->records[offset];
     enum err error = journal_reader_init(&reader, record->value, arena);
     while (error == ERR_OK && (error = journal_reader_next(&reader, &entry)) == ERR_OK) {
-        if (entry.kind != ENTRY_EVENT)
+        if (entry.kind != ENTRY_EVENT && entry.kind != ENTRY_THING)
             continue;
         struct oracle_event *event =
             ARENA_PUSH(arena, (struct oracle_event **)&run->events, &run->event_count, capacity);
@@ -131,6 +131,7 @@ static bool judge_by_oracle(const struct site *site, struct arena *arena, char *
     const struct cluster *cluster = &site->cluster;
     struct oracle_case run = {.slack_ms = site->slack_ms,
                               .late_since_ms = sim_start_ms + site->late_since_us / MS,
+                              .partitions = cluster->journal_partitions,
                               .sources = site->sources,
                               .source_count = site->source_count};
     size_t events = 0, messages = 0, decisions = 0;

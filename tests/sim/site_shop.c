@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "sim/site.h"
 #include "sim/start.h"
@@ -33,10 +34,13 @@ static void write_event(void *self)
     snprintf(source->user, sizeof source->user, "%s", plan->user);
     snprintf(source->name, sizeof source->name, "%s", plan->name);
     snprintf(source->key, sizeof source->key, "%s", plan->key);
+    struct span user = source->user[0] == '\0'
+                           ? SPAN_LITERAL("")
+                           : arena_printf(&world->arena, "\"user\":\"%s\",", source->user);
     struct span json = arena_printf(&world->arena,
-                                    "{\"id\":\"%s\",\"user\":\"%s\",\"name\":\"%s\",\"time\":%lld,"
+                                    "{\"id\":\"%s\",%.*s\"name\":\"%s\",\"time\":%lld,"
                                     "\"attributes\":{\"c\":\"%s\",\"n\":%d}}",
-                                    source->id, source->user, source->name, (long long)source->time_ms,
+                                    source->id, SPAN_PRINTF(user), source->name, (long long)source->time_ms,
                                     source->key, source->number);
     (void)sim_log_append(log, &(struct sim_record){.value = json});
     world_trace(world, "shop: %s of %s (%s), id %s, %ld ms old, at source %d/%ld", plan->name, plan->user,
@@ -68,18 +72,30 @@ static void plan_repeat(struct site *site, const struct plan *plan, int64_t at_u
     snprintf(again->id, sizeof again->id, "%s", plan->id);
 }
 
-/* An order or another trigger about when a step of the trigger at `at_us` falls due. */
+/* What an event needs from here to the journal, about. */
+#define WAY_US (8 * MS)
+
+/* Something about when a step of the trigger at `at_us` falls due: an order, another trigger, or a trigger
+ * of the other campaign whose send falls due just then. */
 static void plan_rival(struct site *site, const struct plan *plan, int64_t at_us, int64_t after_us)
 {
-    static const int64_t spans_us[] = {3 * MS, 30 * MS, 1000 * MS, 1500 * MS, 8 * SECOND};
+    static const int64_t spans_us[] = {2 * MS, 6 * MS, 30 * MS, 1000 * MS, 1500 * MS, 8 * SECOND};
     struct world *world = &site->world;
-    if (!world_chance(world, 600))
+    if (!world_chance(world, 650))
         return;
-    int64_t span_us = spans_us[world_below(world, 5)];
-    int64_t rival_us = at_us - plan->older_ms * MS + after_us + world_between(world, -span_us, span_us);
-    if (rival_us > at_us - 2 * SECOND && rival_us > 0)
-        (void)plan_new(site, world_chance(world, 700) ? "order" : plan->name, plan->user, plan->key,
-                       rival_us);
+    int64_t span_us = spans_us[world_below(world, 6)];
+    int64_t due_us = at_us - plan->older_ms * MS + after_us;
+    int64_t rival_us = due_us - WAY_US + world_between(world, -span_us, span_us);
+    const char *name = plan->name;
+    if (world_chance(world, 600)) {
+        name = "order";
+    } else if (world_chance(world, 500)) {
+        bool cart = strcmp(name, "cart") == 0;
+        name = cart ? "offer" : "cart";
+        rival_us += WAY_US - (cart ? 4000 : 6000) * MS;
+    }
+    if (rival_us > 0)
+        (void)plan_new(site, name, plan->user, plan->key, rival_us);
 }
 
 void site_shop_open(struct site *site)
@@ -88,11 +104,9 @@ void site_shop_open(struct site *site)
         const char *name;
         int share; /* of 100 */
         int64_t after_ms[2];
-    } kinds[] = {{"cart", 35, {6000, 15000}},
-                 {"offer", 30, {4000, 16000}},
-                 {"night", 12, {5000, 60000}},
-                 {"late", 8, {3000, 3000}},
-                 {"order", 15, {0, 0}}};
+    } kinds[] = {{"cart", 28, {6000, 15000}}, {"offer", 25, {4000, 16000}}, {"night", 10, {5000, 60000}},
+                 {"late", 6, {3000, 3000}},   {"order", 12, {0, 0}},        {"follow", 9, {0, 0}},
+                 {"unfollow", 2, {0, 0}},     {"drop", 8, {0, 0}}};
     struct world *world = &site->world;
     int64_t apply_us = world_between(world, APPLY_FROM_US, APPLY_TO_US);
     world_call(world, apply_us, NULL, site_apply_late, site);
@@ -106,8 +120,11 @@ void site_shop_open(struct site *site)
         int64_t at_us = world_between(world, 500 * MS, SHOP_US);
         if (kind == 3 && at_us < apply_us + APPLY_TAKES_US)
             at_us = apply_us + APPLY_TAKES_US;
-        const struct plan *plan = plan_new(site, kinds[kind].name, users[world_below(world, user_count)],
-                                           keys[world_below(world, key_count)], at_us);
+        const char *user = users[world_below(world, user_count)];
+        if (strcmp(kinds[kind].name, "drop") == 0)
+            user = ""; /* it is about a thing */
+        const struct plan *plan =
+            plan_new(site, kinds[kind].name, user, keys[world_below(world, key_count)], at_us);
         plan_repeat(site, plan, at_us);
         if (kinds[kind].after_ms[0] != 0 && kind != 3)
             plan_rival(site, plan, at_us, kinds[kind].after_ms[world_below(world, 2)] * MS);

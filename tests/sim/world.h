@@ -11,6 +11,7 @@
 #ifndef DECLIC_SIM_WORLD_H
 #define DECLIC_SIM_WORLD_H
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include "base/arena.h"
@@ -41,7 +42,7 @@ struct world {
     uint64_t sequence;
     struct world_event *free_events;
     struct task *current; /* NULL: the queue's own loop runs */
-    ucontext_t loop;
+    jmp_buf loop; /* where a task gives way to */
     struct arena arena; /* all that lives as long as the run */
     uint64_t calls;
 };
@@ -102,11 +103,12 @@ void process_end(struct process *process);
 
 struct task {
     struct process *process;
-    ucontext_t context;
+    ucontext_t context; /* to begin */
+    jmp_buf place;      /* to go on */
     void *stack;
     void (*body)(void *self);
     void *self;
-    bool waiting, finished;
+    bool begun, waiting, finished;
     uint64_t waits; /* counts up: a wake for an earlier wait is void */
     bool woken;
 };
