@@ -17,6 +17,8 @@ const struct engine_bounds engine_bounds_live = {
     .batch_users = 50000,
     .fire_users = 2000,
     .block_bytes = 64 * 1024,
+    .slice_users = 1000,
+    .walk_users = 50000,
 };
 
 static void *checked(void *memory)

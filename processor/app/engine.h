@@ -41,6 +41,8 @@ struct engine_bounds {
     size_t batch_users; /* read for a fold batch, about */
     size_t fire_users;  /* in one transaction */
     size_t block_bytes; /* of settled entries, about */
+    size_t slice_users; /* in one slice, at most */
+    size_t walk_users;  /* ids kept of a scan over all users; twice as many during it */
 };
 extern const struct engine_bounds engine_bounds_live;
 

@@ -1,9 +1,10 @@
 /* Writing the next slices of the cursors that are open in a partition.
  *
- * Cursors of things go in the order in which they were opened, up to SLICE_USERS followers in one journal
- * record, so that many things with few followers cost little. Of the others the first has its slice in the
- * same record. The next record is written when this one has come back through the fold: a slice names the
- * cursor's place, so one that is written twice, or by an engine that has lost the partition, counts once.
+ * Cursors of things go in the order in which they were opened, up to a slice's number of followers in one
+ * journal record, so that many things with few followers cost little. Of the others the first has its slice
+ * in the same record. The next record is written when this one has come back through the fold: a slice
+ * names the cursor's place, so one that is written twice, or by an engine that has lost the partition,
+ * counts once.
  */
 #include <stdlib.h>
 
@@ -111,7 +112,7 @@ static void add_slice(struct journal_writer *writer, const struct slice *slice)
 static bool add_thing_slices(struct engine *engine, struct partition *partition,
                              struct journal_writer *writer)
 {
-    size_t room = SLICE_USERS;
+    size_t room = engine->options.bounds.slice_users;
     for (size_t i = 0; i < partition->state.cursor_count && room > 0; i++) {
         const struct partition_cursor *cursor = &partition->state.cursors[i];
         struct follower_list list;

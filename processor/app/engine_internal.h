@@ -119,7 +119,6 @@ struct walk {
     struct store_scan scan;
     bool sorted; /* the scan is over: `names` are the next users, ascending */
     bool more;   /* there are others beyond them */
-    size_t keep; /* as many are kept after a scan; twice as many during it */
     struct arena arena;
     struct span *names;
     size_t count, capacity, next;
@@ -260,8 +259,6 @@ void engine_write_slices(struct engine *engine);
 void engine_forget_slices(struct engine *engine, struct partition *partition);
 
 /* engine_walk.c */
-#define SLICE_USERS 1000
-#define WALK_NAMES 50000
 void walk_init(struct walk *walk);
 void walk_free(struct walk *walk);
 void walk_forget(struct walk *walk);

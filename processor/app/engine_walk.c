@@ -1,11 +1,11 @@
 /* Walking over all users of a partition in order of their ids, to find those whom a cursor concerns.
  *
  * The store hands out users in no order and promises only completeness; slices need an order, so that one
- * name says who is done. So a walk scans the whole partition and keeps the first so many ids (walk.keep)
- * that come behind the cursor's place and are concerned; those are the next slices. Where there are more,
- * it scans again when they are done: memory stays bounded, and an index of all users, which would cost some
- * hundred bytes for each, is not needed. Whoever was concerned when the cursor was opened and still is
- * is met; who has become so since does not matter, the control does not mean him.
+ * name says who is done. So a walk scans the whole partition and keeps the first so many ids
+ * (bounds.walk_users) that come behind the cursor's place and are concerned; those are the next slices.
+ * Where there are more, it scans again when they are done: memory stays bounded, and an index of all users,
+ * which would cost some hundred bytes for each, is not needed. Whoever was concerned when the cursor was
+ * opened and still is is met; who has become so since does not matter, the control does not mean him.
  */
 #include <stdlib.h>
 
@@ -17,7 +17,7 @@
 
 void walk_init(struct walk *walk)
 {
-    *walk = (struct walk){.partition = -1, .keep = WALK_NAMES};
+    *walk = (struct walk){.partition = -1};
     arena_init(&walk->arena, 0);
 }
 
@@ -61,8 +61,8 @@ static int order_of_names(const void *left, const void *right)
     return span_compare(*(const struct span *)left, *(const struct span *)right);
 }
 
-/* Sorts the names and drops repeats and all beyond the first walk->keep. */
-static void sort_names(struct walk *walk)
+/* Sorts the names and drops repeats and all beyond the first `keep`. */
+static void sort_names(struct walk *walk, size_t keep)
 {
     struct arena kept;
     struct span *names = NULL;
@@ -73,7 +73,7 @@ static void sort_names(struct walk *walk)
     for (size_t i = 0; i < walk->count; i++) {
         if (i > 0 && span_equal(walk->names[i], walk->names[i - 1]))
             continue;
-        if (count == walk->keep) {
+        if (count == keep) {
             walk->more = true;
             break;
         }
@@ -92,6 +92,7 @@ static bool take_page(struct engine *engine, struct partition *partition,
 {
     struct walk *walk = &engine->walk;
     const struct store_port *store = engine->ports.store;
+    size_t keep = engine->options.bounds.walk_users;
     struct store_user *users;
     size_t count;
     int64_t head;
@@ -114,8 +115,8 @@ static bool take_page(struct engine *engine, struct partition *partition,
         if (is_concerned(engine, cursor, &users[i]))
             *ARENA_PUSH(&walk->arena, &walk->names, &walk->count, &walk->capacity) =
                 arena_copy(&walk->arena, users[i].user);
-    if (walk->scan.over || walk->count >= 2 * walk->keep)
-        sort_names(walk);
+    if (walk->scan.over || walk->count >= 2 * keep)
+        sort_names(walk, keep);
     walk->sorted = walk->scan.over;
     return !walk->sorted;
 }
@@ -148,7 +149,8 @@ bool walk_slice(struct engine *engine, const struct partition *partition,
         begin_scan(walk);
         return false;
     }
-    size_t count = left < SLICE_USERS ? left : SLICE_USERS;
+    size_t room = engine->options.bounds.slice_users;
+    size_t count = left < room ? left : room;
     *slice = (struct slice){.cursor = cursor->id,
                             .after = cursor->after,
                             .users = walk->names + walk->next,

@@ -8,6 +8,7 @@
 #include "app/interest.h"
 #include "app/metrics.h"
 #include "codec/mapping.h"
+#include "core/entry.h"
 #include "ports/locale.h"
 #include "sim/cluster.h"
 #include "sim/oracle.h"
@@ -51,6 +52,18 @@ struct span site_definition(struct span id);
 void site_apply_first(struct site *site);
 /* Publishes the late one and appends its control records one after the other; takes up to a second. */
 void site_apply_late(void *self);
+/* Appends a control record; `at_ms` is set to now. */
+void site_append_control(struct site *site, int32_t partition, const struct control *control);
+
+/* site_fan_out.c: users f0, f1, … who follow things, events about these, an archive; judged on their own */
+#define FAN_OUT_CAMPAIGN "watch"
+void site_fan_out_open(struct site *site);
+bool site_fan_out_is_user(struct span user);
+/* An EVENT or THING of theirs. */
+bool site_fan_out_is_entry(const struct entry *entry);
+size_t site_fan_out_user_count(void);
+const char *site_fan_out_user(size_t number);
+bool site_fan_out_judge(const struct site *site, char *why, size_t why_bytes);
 
 /* site_shop.c */
 void site_shop_open(struct site *site);

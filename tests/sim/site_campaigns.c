@@ -30,8 +30,14 @@ static const struct {
              "  - {id: only, send: {after: 5s}, " MESSAGE},
     {"late", "campaign: late\n" COMMON
              "trigger: {event: late}\nsteps:\n  - {id: only, send: {after: 3s}, " MESSAGE},
+    {FAN_OUT_CAMPAIGN, "campaign: " FAN_OUT_CAMPAIGN "\ntype: event\n"
+                       "late: {tolerance: 1d, then: skip}\n"
+                       "entry: {when_pending: parallel}\n"
+                       "trigger: {event: stock, thing: event.c, followers: watches}\nsteps:\n"
+                       "  - {id: only, send: {after: 2s}, " MESSAGE},
     {"", "follows:\n  favourites: {on: {event: follow, thing: event.c}, "
          "off: {event: unfollow, thing: event.c}}\n"
+         "  watches: {on: {event: watch, thing: event.c}, off: {event: unwatch, thing: event.c}}\n"
          "caps:\n  - {labels: [promo], at_most: 1, within: 12s, then: postpone}\n"},
 };
 #define TEXTS (sizeof texts / sizeof *texts)
@@ -78,8 +84,12 @@ void shared_open(struct shared *shared)
                  texts[i].id);
             interest_add_campaign(shared->interests[set], campaign);
         }
+        const struct campaign *fan_out;
         const struct policy *policy;
+        must(definitions_campaign(shared->definitions, SPAN_LITERAL(FAN_OUT_CAMPAIGN), 1, &fan_out),
+             FAN_OUT_CAMPAIGN);
         must(definitions_policy(shared->definitions, 1, &policy), "policy");
+        interest_add_campaign(shared->interests[set], fan_out);
         interest_add_policy(shared->interests[set], policy);
     }
     struct diag diag = {0};
@@ -90,16 +100,10 @@ void shared_open(struct shared *shared)
 
 /* ---- control records ---- */
 
-static void append_definition(struct site *site, int32_t partition, size_t index)
+void site_append_control(struct site *site, int32_t partition, const struct control *control)
 {
-    bool policy = texts[index].id[0] == '\0';
-    struct entry entry = {.kind = ENTRY_CONTROL,
-                          .control = {.kind = policy ? CONTROL_POLICY : CONTROL_CAMPAIGN,
-                                      .id = span_from_text(texts[index].id),
-                                      .version = 1,
-                                      .sequence = 1,
-                                      .definition = span_from_text(texts[index].text),
-                                      .at_ms = sim_start_ms + site->world.now_us / MS}};
+    struct entry entry = {.kind = ENTRY_CONTROL, .control = *control};
+    entry.control.at_ms = sim_start_ms + site->world.now_us / MS;
     struct journal_writer writer = {0};
     struct buf block = {0};
     journal_writer_add(&writer, &entry);
@@ -108,6 +112,17 @@ static void append_definition(struct site *site, int32_t partition, size_t index
                          &(struct sim_record){.value = buf_span(&block)});
     journal_writer_free(&writer);
     buf_free(&block);
+}
+
+static void append_definition(struct site *site, int32_t partition, size_t index)
+{
+    bool policy = texts[index].id[0] == '\0';
+    const struct control control = {.kind = policy ? CONTROL_POLICY : CONTROL_CAMPAIGN,
+                                    .id = span_from_text(texts[index].id),
+                                    .version = 1,
+                                    .sequence = 1,
+                                    .definition = span_from_text(texts[index].text)};
+    site_append_control(site, partition, &control);
 }
 
 void site_apply_first(struct site *site)

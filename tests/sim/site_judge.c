@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "codec/journal.h"
+#include "codec/partition_state.h"
 #include "sim/site.h"
 #include "sim/start.h"
 
@@ -21,6 +22,21 @@ static bool folded(const struct site *site, int32_t partition)
     return true;
 }
 
+/* Nothing that concerns many users is under way. */
+static bool no_cursor_is_open(const struct site *site, int32_t partition)
+{
+    struct arena arena;
+    struct store_partition view;
+    struct partition_state state;
+    const struct sim_store *store = site->cluster.store;
+    arena_init(&arena, 0);
+    (void)store->port.partition_read(store->memory, partition, &arena, &view);
+    bool none = partition_state_decode(view.part, &state) == ERR_OK && state.cursor_count == 0;
+    partition_state_free(&state);
+    arena_destroy(&arena);
+    return none;
+}
+
 bool site_is_at_rest(const struct site *site)
 {
     const struct sim_store *store = site->cluster.store;
@@ -33,7 +49,7 @@ bool site_is_at_rest(const struct site *site)
     for (int32_t p = 0; p < site->cluster.journal_partitions; p++) {
         int64_t pending = 0;
         (void)store->port.pending_count(store->memory, &p, 1, &pending);
-        if (pending != 0 || !folded(site, p))
+        if (pending != 0 || !folded(site, p) || !no_cursor_is_open(site, p))
             return false;
     }
     return true;
@@ -84,7 +100,7 @@ static void add_block(struct oracle_case *run, struct arena *arena, const struct
     const struct sim_record *record = &log->records[offset];
     enum err error = journal_reader_init(&reader, record->value, arena);
     while (error == ERR_OK && (error = journal_reader_next(&reader, &entry)) == ERR_OK) {
-        if (entry.kind != ENTRY_EVENT && entry.kind != ENTRY_THING)
+        if ((entry.kind != ENTRY_EVENT && entry.kind != ENTRY_THING) || site_fan_out_is_entry(&entry))
             continue;
         struct oracle_event *event =
             ARENA_PUSH(arena, (struct oracle_event **)&run->events, &run->event_count, capacity);
@@ -126,6 +142,14 @@ static void add_decision(struct oracle_decision *decision, const struct sim_reco
     decision->due_ms = member_time(record->value, "due");
 }
 
+/* What the oracle looks at: committed, and not of the fan-out, which has a judge of its own. */
+static bool is_judged(const struct sim_record *record)
+{
+    char user[ORACLE_TEXT];
+    member(record->value, "user", user);
+    return record->state == RECORD_COMMITTED && !site_fan_out_is_user(span_from_text(user));
+}
+
 static bool judge_by_oracle(const struct site *site, struct arena *arena, char *why, size_t why_bytes)
 {
     const struct cluster *cluster = &site->cluster;
@@ -143,7 +167,7 @@ static bool judge_by_oracle(const struct site *site, struct arena *arena, char *
         if (cluster->out.records[i].state == RECORD_COMMITTED)
             world_trace(&site->world, "out %zu: %.*s", i, SPAN_PRINTF(cluster->out.records[i].value));
     for (size_t i = 0; i < cluster->out.count; i++)
-        if (cluster->out.records[i].state == RECORD_COMMITTED)
+        if (is_judged(&cluster->out.records[i]))
             add_message(
                 ARENA_PUSH(arena, (struct oracle_message **)&run.messages, &run.message_count, &messages),
                 &cluster->out.records[i]);
@@ -152,7 +176,7 @@ static bool judge_by_oracle(const struct site *site, struct arena *arena, char *
             world_trace(&site->world, "decision %zu: %.*s", i,
                         SPAN_PRINTF(cluster->decisions.records[i].value));
     for (size_t i = 0; i < cluster->decisions.count; i++)
-        if (cluster->decisions.records[i].state == RECORD_COMMITTED)
+        if (is_judged(&cluster->decisions.records[i]))
             add_decision(ARENA_PUSH(arena, (struct oracle_decision **)&run.decisions, &run.decision_count,
                                     &decisions),
                          &cluster->decisions.records[i]);
@@ -220,6 +244,12 @@ static bool same_partition(const struct site *site, const struct site *replay, i
             snprintf(why, why_bytes, "STORE DIFFERS from a replay: %s in partition %d",
                      site->sources[i].user, partition);
     }
+    for (size_t i = 0; i < site_fan_out_user_count() && same; i++) {
+        same = same_user(site, replay, partition, span_from_text(site_fan_out_user(i)));
+        if (!same)
+            snprintf(why, why_bytes, "STORE DIFFERS from a replay: %s in partition %d",
+                     site_fan_out_user(i), partition);
+    }
     arena_destroy(&arena);
     return same;
 }
@@ -252,5 +282,5 @@ bool site_judge(struct site *site, char *why, size_t why_bytes)
     arena_init(&arena, 0);
     bool kept = judge_by_oracle(site, &arena, why, why_bytes);
     arena_destroy(&arena);
-    return kept && judge_by_replay(site, why, why_bytes);
+    return kept && site_fan_out_judge(site, why, why_bytes) && judge_by_replay(site, why, why_bytes);
 }

@@ -103,6 +103,8 @@ static struct engine_bounds bounds(struct world *world)
         .batch_users = (size_t)world_between(world, 1, 4),
         .fire_users = (size_t)world_between(world, 1, 3),
         .block_bytes = (size_t)world_between(world, 1, 300),
+        .slice_users = (size_t)world_between(world, 1, 3),
+        .walk_users = (size_t)world_between(world, 1, 3),
     };
 }
 

@@ -360,7 +360,8 @@ static inline struct node *node_new(struct world *world)
                                         .fencing = node_fencing,
                                         .note = node_note,
                                         .notes_flush = node_flush};
-    const struct engine_options options = {.log = &world->silent,
+    const struct engine_options options = {.bounds = engine_bounds_live,
+                                           .log = &world->silent,
                                            .journal_topic = SPAN_LITERAL("journal"),
                                            .decisions_topic = SPAN_LITERAL("decisions"),
                                            .outbound_topic = node_topic,

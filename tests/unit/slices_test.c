@@ -240,7 +240,7 @@ static void carts_begin(struct world *world, struct node **node)
     for (size_t i = 0; i < 50; i++)
         world_happens(world, NULL, name_of(90000 + i), NULL, "{\"city\": \"Lyon\"}");
     *node = node_new(world);
-    (*node)->engine->walk.keep = 900; /* several scans */
+    (*node)->engine->options.bounds.walk_users = 900; /* several scans */
     node_settle(*node);
     assert_int_equal(world_count(&world->decisions, OUTCOME("scheduled"), NULL, NULL), 2 * CARTS);
 }
