@@ -10,7 +10,7 @@
 #include "http/server.h"
 
 #define LOOK_MS 50
-#define END_MS 30000 /* for an orderly end; what is not committed by then is not lost, only later */
+#define END_MS 15000 /* for an orderly end; what is not committed by then is not lost, only later */
 
 struct run {
     struct process *process;
