@@ -110,7 +110,7 @@ def test_each_follower_enters_once_though_processes_die(site):
     # The same event once more is a duplicate for each of them, and another process has remembered it.
     thing(made, "price_dropped", {"product": 7, "price": 5}, "drop-1")
     decisions.wait(third, followers, "ignored", "duplicate")
-    assert third.metrics().get("declic_cursors", 0) == 0
+    wait.until("no cursor is open any more", lambda: third.metrics().get("declic_cursors") == 0, describe=third.log_tail)
     assert third.stop() == 0
 
 

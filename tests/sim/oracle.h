@@ -51,7 +51,7 @@ struct oracle_decision {
 struct oracle_case {
     int64_t slack_ms;
     int64_t late_since_ms; /* when the last partition had the campaign `late` */
-    int partitions; /* of the journal */
+    int partitions;        /* of the journal */
     const struct oracle_source *sources;
     size_t source_count;
     const struct oracle_event *events;

@@ -42,8 +42,8 @@ struct world {
     uint64_t sequence;
     struct world_event *free_events;
     struct task *current; /* NULL: the queue's own loop runs */
-    jmp_buf loop; /* where a task gives way to */
-    struct arena arena; /* all that lives as long as the run */
+    jmp_buf loop;         /* where a task gives way to */
+    struct arena arena;   /* all that lives as long as the run */
     uint64_t calls;
 };
 

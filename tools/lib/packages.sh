@@ -15,6 +15,7 @@ packages_for() {
     java) printf '%s\n' default-jre-headless ;;
     maven) printf '%s\n' maven ;;
     python) printf '%s\n' python3 python3-venv ;;
+    tests) printf '%s\n' curl ;; # the manual's examples are run
     *) die "no packages are known for '$1'" ;;
     esac
 }
