@@ -240,17 +240,7 @@ static void fire_user(struct firing *firing, struct salvo *salvo, size_t index, 
         partition->rebuild = true; /* once the transaction is on its way */
         return;
     }
-    struct fold fold = {
-        .campaigns = partition->campaigns,
-        .policy = partition->policy,
-        .limits = &engine->options.limits,
-        .locale = engine->ports.locale,
-        .profile_attributes = engine->options.profile_attributes,
-        .arena = &engine->batch,
-        .decisions = {.record = ignore_record},
-        .counts = &engine->counts,
-        .mark_window_ms = engine->options.mark_window_ms,
-    };
+    struct fold fold = partition_fold(engine, partition, (struct decision_sink){.record = ignore_record});
     int64_t limit_ms = fire_limit_ms(engine, partition);
     struct due_send *sends;
     size_t count = decide_collect(&fold, &state, limit_ms, &engine->batch, &sends);

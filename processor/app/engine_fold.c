@@ -235,17 +235,8 @@ static void fold_share(struct engine *engine, struct share *share)
 {
     struct partition *partition = share->partition;
     struct fold_place place = {.engine = engine, .partition = partition};
-    struct fold fold = {
-        .campaigns = partition->campaigns,
-        .policy = partition->policy,
-        .limits = &engine->options.limits,
-        .locale = engine->ports.locale,
-        .profile_attributes = engine->options.profile_attributes,
-        .arena = &engine->batch,
-        .decisions = {.self = &place, .record = take_record},
-        .counts = &engine->counts,
-        .mark_window_ms = engine->options.mark_window_ms,
-    };
+    struct fold fold =
+        partition_fold(engine, partition, (struct decision_sink){.self = &place, .record = take_record});
     for (size_t i = 0; i < share->record_count; i++) {
         const struct queued_record *queued = &partition->queue[partition->queue_first + i];
         if (queued->append_ms > partition->state.append_max_ms)

@@ -171,6 +171,10 @@ void partition_watermark(struct engine *engine, struct partition *partition,
 bool partition_need_campaigns(struct engine *engine, struct partition *partition);
 void partition_forget_campaigns(struct partition *partition);
 
+/* What the fold and the decisions of this partition work with, as of its head; memory is engine->batch. */
+struct fold partition_fold(struct engine *engine, const struct partition *partition,
+                           struct decision_sink decisions);
+
 /* engine_attach.c */
 void partition_begin_attach(struct engine *engine, struct partition *partition, const char *why);
 void partition_attach(struct engine *engine, struct partition *partition);

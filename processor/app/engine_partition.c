@@ -190,3 +190,19 @@ bool partition_need_campaigns(struct engine *engine, struct partition *partition
     partition->campaigns = campaign_set_build(&partition->campaigns_arena, lives, count, partition->policy);
     return true;
 }
+
+struct fold partition_fold(struct engine *engine, const struct partition *partition,
+                           struct decision_sink decisions)
+{
+    return (struct fold){
+        .campaigns = partition->campaigns,
+        .policy = partition->policy,
+        .limits = &engine->options.limits,
+        .locale = engine->ports.locale,
+        .profile_attributes = engine->options.profile_attributes,
+        .arena = &engine->batch,
+        .decisions = decisions,
+        .counts = &engine->counts,
+        .mark_window_ms = engine->options.mark_window_ms,
+    };
+}
