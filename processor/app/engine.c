@@ -346,6 +346,9 @@ static void publish_numbers(struct engine *engine)
     values[METRIC_PARTITIONS_OWNED] = status.owned;
     values[METRIC_PARTITIONS_ATTACHED] = status.attached;
     values[METRIC_JOURNAL_LAG] = values[METRIC_IN_FLIGHT] = values[METRIC_CURSORS] = 0;
+    values[METRIC_EXPRESSION_ERRORS] += (int64_t)engine->counts.expression_errors;
+    values[METRIC_FORGOTTEN] += (int64_t)engine->counts.forgotten;
+    engine->counts = (struct fold_counts){0};
     arena_reset(&engine->batch);
     int32_t *ids = ARENA_ARRAY(&engine->batch, int32_t, engine->partition_slots);
     size_t count = 0;
