@@ -61,8 +61,9 @@ void user_pending_write_json(struct buf *out, const struct pending_send *list, s
     buf_append_text(out, count == 0 ? "]\n" : "\n]\n");
 }
 
-static struct decision_record as_record(const struct user_state *state, const struct outcome_note *note)
+static struct decision_record as_record(struct user_view *view, const struct outcome_note *note)
 {
+    const struct user_state *state = user_view_state(view);
     struct decision_record record = {
         .at_ms = note->at_ms,
         .user = state->user,
@@ -77,20 +78,23 @@ static struct decision_record as_record(const struct user_state *state, const st
         .trigger_id = note->trigger_id,
         .has_send_id = note->step.size != 0,
     };
-    if (record.has_send_id)
+    if (record.has_send_id) {
+        record.channel = user_view_channel(view, note->campaign, note->version, note->step);
         send_id_make(note->campaign, state->user, note->key, note->trigger_id, note->step, record.send_id);
+    }
     return record;
 }
 
-void user_history_write_json(struct buf *out, const struct user_state *state, struct span campaign)
+void user_history_write_json(struct buf *out, struct user_view *view, struct span campaign)
 {
+    const struct user_state *state = user_view_state(view);
     bool first = true;
     buf_append_byte(out, '[');
     for (size_t i = 0; i < state->history.count; i++) {
         const struct outcome_note *note = &state->history.items[i];
         if (campaign.data != NULL && !span_equal(note->campaign, campaign))
             continue;
-        struct decision_record record = as_record(state, note);
+        struct decision_record record = as_record(view, note);
         buf_append_text(out, first ? "\n " : ",\n ");
         decision_json_write(out, &record);
         first = false;

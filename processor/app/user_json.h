@@ -21,6 +21,6 @@ const struct pending_send *user_pending_list(struct user_view *view, struct aren
 void user_pending_write_json(struct buf *out, const struct pending_send *list, size_t count);
 
 /* Appends the decision records that the state remembers, likewise; `campaign` with data NULL: of all. */
-void user_history_write_json(struct buf *out, const struct user_state *state, struct span campaign);
+void user_history_write_json(struct buf *out, struct user_view *view, struct span campaign);
 
 #endif

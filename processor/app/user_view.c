@@ -139,3 +139,15 @@ struct span user_view_step(struct user_view *view, struct span campaign, uint32_
         return definition->steps[step].id;
     return arena_printf(&view->arena, "step %u", step);
 }
+
+struct span user_view_channel(struct user_view *view, struct span campaign, uint32_t version,
+                              struct span step)
+{
+    const struct campaign *definition;
+    if (definitions_campaign(view->definitions, campaign, version, &definition) != ERR_OK)
+        return (struct span){NULL, 0};
+    for (size_t i = 0; i < definition->step_count; i++)
+        if (span_equal(definition->steps[i].id, step))
+            return definition->steps[i].channel;
+    return (struct span){NULL, 0};
+}

@@ -28,4 +28,8 @@ const struct user_state *user_view_state(const struct user_view *view);
 /* The step's id in that version of the campaign; "step N" where the definition is not to be had. */
 struct span user_view_step(struct user_view *view, struct span campaign, uint32_t version, uint32_t step);
 
+/* The channel of the step of that id; empty where the definition is not to be had. */
+struct span user_view_channel(struct user_view *view, struct span campaign, uint32_t version,
+                              struct span step);
+
 #endif

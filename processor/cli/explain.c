@@ -6,10 +6,10 @@
 #include "base/civil.h"
 #include "cli/cli.h"
 
-static void print_json(const struct user_state *state, const char *campaign)
+static void print_json(struct user_view *view, const char *campaign)
 {
     struct buf out = {0};
-    user_history_write_json(&out, state, campaign == NULL ? (struct span){0} : span_from_text(campaign));
+    user_history_write_json(&out, view, campaign == NULL ? (struct span){0} : span_from_text(campaign));
     fwrite(out.data, 1, out.size, stdout);
     buf_free(&out);
 }
@@ -83,7 +83,7 @@ static int explain_command(const struct cli_call *call)
     }
     const struct user_state *state = user_view_state(view);
     if (cli_flag(call, "json") != NULL)
-        print_json(state, cli_flag(call, "campaign"));
+        print_json(view, cli_flag(call, "campaign"));
     else
         print_sentences(state, cli_flag(call, "campaign"));
     user_view_close(view);
