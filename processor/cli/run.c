@@ -121,7 +121,7 @@ static const struct cli_flag flags[] = {
 const struct cli_command cli_run = {
     .name = "run",
     .arguments = "",
-    .summary = "the processor: reads sources, keeps the calendar, sends what is due",
+    .summary = "Run the processor: read sources, keep the calendar, send what is due.",
     .help = "Waits for Kafka and Redis where they are away. Prints one line when it is ready. SIGTERM ends "
             "it in\n"
             "order. Several processes with the same topics.prefix share the journal's partitions.",
