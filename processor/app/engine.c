@@ -315,9 +315,9 @@ static int wait_ms(const struct engine *engine, int max_wait_ms)
     int64_t next_ms = engine_next_fire_ms(engine);
     if (next_ms == INT64_MAX)
         return max_wait_ms;
+    if (next_ms <= engine->now_ms)
+        return 1; /* due already: something (a watermark's answer, a transaction) is on its way */
     int64_t until_ms = next_ms - engine->now_ms + 1;
-    if (until_ms < 1)
-        until_ms = 1; /* due already: something (a mark, a transaction) is on its way */
     return until_ms < max_wait_ms ? (int)until_ms : max_wait_ms;
 }
 
