@@ -13,6 +13,8 @@ void fold_campaign_changed(struct fold *fold, struct user_state *state, const st
 static void end_steps(struct fold_pass *pass, const struct campaign *campaign, struct journey *journey,
                       enum reason reason)
 {
+    if (journey->deferred != NULL)
+        fold_record_ignored(pass, campaign, journey->key, journey->deferred->trigger.id, reason);
     journey->deferred = NULL;
     for (uint32_t i = 0; i < journey->step_count; i++) {
         if (journey->steps[i].status == STEP_PENDING)
