@@ -14,6 +14,8 @@ static const struct oracle_campaign campaigns[] = {
     {"night", "night", {{"only", 5000}}, 1, false, true},
     {"late", "late", {{"only", 3000}}, 1, false, false},
     {"drop", "drop", {{"only", 5000}}, 1, false, false},
+    {"sale", "sale", {{"only", 12000}}, 1, false, false},
+    {"held", "held", {{"only", 7000}}, 1, false, false},
 };
 #define CAMPAIGNS (sizeof campaigns / sizeof *campaigns)
 
@@ -228,18 +230,50 @@ static bool concerns_same(const struct counted *a, const struct counted *b)
     return same(a->source->user, b->source->user) && same(a->source->key, b->source->key);
 }
 
+static const struct oracle_control *control_find(const struct judge *judge, const char *campaign,
+                                                 const char *kind, int partition)
+{
+    for (size_t i = 0; i < judge->run->control_count; i++) {
+        const struct oracle_control *control = &judge->run->controls[i];
+        if (same(control->campaign, campaign) && same(control->kind, kind) &&
+            control->partition == partition)
+            return control;
+    }
+    return NULL;
+}
+
+static bool is_after(const struct counted *event, const struct oracle_control *control)
+{
+    return control != NULL && event->event->offset > control->offset;
+}
+
+static bool is_archived(const struct judge *judge, const struct counted *trigger,
+                        const struct oracle_campaign *campaign)
+{
+    return is_after(trigger, control_find(judge, campaign->id, "archive", trigger->event->partition));
+}
+
+static bool is_paused(const struct judge *judge, const struct counted *trigger,
+                      const struct oracle_campaign *campaign)
+{
+    int partition = trigger->event->partition;
+    return is_after(trigger, control_find(judge, campaign->id, "pause", partition)) &&
+           !is_after(trigger, control_find(judge, campaign->id, "resume", partition));
+}
+
 static bool may_cancel(const struct counted *order, const struct counted *trigger)
 {
     return same(order->source->name, "order") && !order->duplicate && concerns_same(order, trigger) &&
            order->source->time_ms >= trigger->source->time_ms;
 }
 
-/* The campaign `late` does not know of orders that came before it existed everywhere. */
+/* A campaign does not know of orders that came before it was applied. */
 static bool must_cancel(const struct judge *judge, const struct counted *order,
                         const struct counted *trigger)
 {
-    return may_cancel(order, trigger) &&
-           (!same(trigger->source->name, "late") || order->event->at_ms >= judge->run->late_since_ms);
+    const struct oracle_campaign *campaign = triggered_by(trigger->source->name);
+    return campaign != NULL && may_cancel(order, trigger) &&
+           is_after(order, control_find(judge, campaign->id, "apply", order->event->partition));
 }
 
 /* ---- messages ---- */
@@ -297,6 +331,7 @@ static void check_replaced(struct judge *judge, const struct oracle_message *m,
     for (size_t i = 0; i < judge->count; i++) {
         const struct counted *next = &judge->counted[i];
         if (is_behind(trigger, next) && !next->duplicate && !next->followed &&
+            !is_archived(judge, next, campaign) && !is_paused(judge, next, campaign) &&
             same(next->source->name, campaign->event) && concerns_same(trigger, next) &&
             next->source->time_ms >= trigger->source->time_ms &&
             next->event->at_ms + judge->run->slack_ms <= first_due_ms)
@@ -304,6 +339,27 @@ static void check_replaced(struct judge *judge, const struct oracle_message *m,
                    "RESTART LOST: %s of %s to %s (trigger %s) was sent though %s replaced it in time",
                    m->step, m->campaign, m->user, m->trigger, next->source->id);
     }
+}
+
+/* Neither after its campaign was archived nor while it was paused. */
+static void check_life(struct judge *judge, const struct oracle_message *m, const struct counted *trigger,
+                       const struct oracle_campaign *campaign)
+{
+    int64_t slack_ms = judge->run->slack_ms;
+    int partition = trigger->event->partition;
+    const struct oracle_control *archive = control_find(judge, campaign->id, "archive", partition),
+                                *pause = control_find(judge, campaign->id, "pause", partition),
+                                *resume = control_find(judge, campaign->id, "resume", partition);
+    if (is_archived(judge, trigger, campaign) ||
+        (archive != NULL && archive->at_ms + slack_ms <= m->due_ms))
+        broken(judge,
+               "ARCHIVED: %s of %s to %s (trigger %s), due %ld, was sent though it was archived at %ld",
+               m->step, m->campaign, m->user, m->trigger, (long)m->due_ms, (long)archive->at_ms);
+    if (is_paused(judge, trigger, campaign) ||
+        (pause != NULL && resume != NULL && pause->at_ms + slack_ms <= m->due_ms &&
+         m->decided_ms + slack_ms < resume->at_ms))
+        broken(judge, "PAUSED: %s of %s to %s (trigger %s), due %ld, was sent at %ld while it was paused",
+               m->step, m->campaign, m->user, m->trigger, (long)m->due_ms, (long)m->at_ms);
 }
 
 static void check_message(struct judge *judge, size_t index)
@@ -332,6 +388,7 @@ static void check_message(struct judge *judge, size_t index)
     check_repeated(judge, index);
     check_cancelled(judge, m, trigger);
     check_replaced(judge, m, trigger, campaign);
+    check_life(judge, m, trigger, campaign);
 }
 
 /* ---- order and caps ---- */
@@ -355,8 +412,8 @@ static void check_order(struct judge *judge, const struct oracle_message *first,
                         const struct oracle_message *second)
 {
     const struct counted *trigger = trigger_find(judge, second->user, second->trigger);
-    if (trigger == NULL || trigger->followed || !same(first->user, second->user) ||
-        second->due_ms + judge->run->slack_ms >= first->due_ms ||
+    if (trigger == NULL || trigger->followed || same(second->campaign, "held") ||
+        !same(first->user, second->user) || second->due_ms + judge->run->slack_ms >= first->due_ms ||
         trigger->event->at_ms + judge->run->slack_ms >= first->due_ms || may_have_waited(judge, trigger))
         return;
     broken(judge, "ORDER: %s got %s/%s, due %ld, before %s/%s, due %ld", first->user, first->campaign,
@@ -423,6 +480,11 @@ static bool was_sent(const struct judge *judge, const struct counted *trigger,
 static bool ignored_rightly(const struct judge *judge, const struct oracle_decision *d,
                             const struct counted *trigger, const struct oracle_campaign *campaign)
 {
+    /* A restart that waited for a send under way may meet the end of its campaign. */
+    bool ends = control_find(judge, campaign->id, "archive", trigger->event->partition) != NULL;
+    if ((same(d->reason, "ended") && ends) ||
+        (same(d->reason, "paused") && is_paused(judge, trigger, campaign)))
+        return true;
     for (size_t i = 0; i < judge->count; i++) {
         const struct counted *other = &judge->counted[i];
         if (other == trigger || other->event->partition != trigger->event->partition)
@@ -452,7 +514,9 @@ static void check_reason(struct judge *judge, const struct oracle_decision *d,
                          const struct counted *trigger, const struct oracle_campaign *campaign)
 {
     const struct counted *because = trigger_find(judge, d->user, d->reason);
-    if (same(d->outcome, "skipped"))
+    const struct oracle_control *archive =
+        control_find(judge, campaign->id, "archive", trigger->event->partition);
+    if (same(d->outcome, "skipped") && !(same(d->reason, "ended") && archive != NULL))
         broken(judge, "SKIPPED: %s of %s to %s (trigger %s): %s", d->step, d->campaign, d->user, d->trigger,
                d->reason);
     else if (same(d->outcome, "cancelled") && (because == NULL || !may_cancel(because, trigger)))
@@ -545,6 +609,8 @@ static void check_trigger(struct judge *judge, const struct counted *trigger)
                    d->user, d->reason);
         ignored |= !same(d->reason, "duplicate");
     }
+    /* An archived campaign is as if it were not: nothing needs to be said of its triggers. */
+    ignored |= is_archived(judge, trigger, campaign);
     for (int i = 0; !ignored && !trigger->duplicate && i < campaign->step_count; i++)
         check_send(judge, trigger, campaign, campaign->steps[i].id);
     for (int i = 0; ignored && i < campaign->step_count; i++)

@@ -32,6 +32,15 @@ struct oracle_event {
     int64_t at_ms;
 };
 
+/* "apply", "pause", "resume" or "archive" of a campaign, where it stands in the journal. */
+struct oracle_control {
+    const char *kind;
+    char campaign[ORACLE_TEXT];
+    int partition;
+    int64_t offset;
+    int64_t at_ms;
+};
+
 /* A message on the outbound topic, as a reader of committed records sees it. In order. */
 struct oracle_message {
     char send_id[ORACLE_TEXT], user[ORACLE_TEXT], campaign[ORACLE_TEXT], key[ORACLE_TEXT];
@@ -50,12 +59,13 @@ struct oracle_decision {
 
 struct oracle_case {
     int64_t slack_ms;
-    int64_t late_since_ms; /* when the last partition had the campaign `late` */
-    int partitions;        /* of the journal */
+    int partitions; /* of the journal */
     const struct oracle_source *sources;
     size_t source_count;
     const struct oracle_event *events;
     size_t event_count;
+    const struct oracle_control *controls;
+    size_t control_count;
     const struct oracle_message *messages;
     size_t message_count;
     const struct oracle_decision *decisions;
@@ -63,7 +73,7 @@ struct oracle_case {
 };
 
 /* One of the simulation's campaigns, as far as the promise goes. All take `order` with the same key for a
- * cancel, restart when triggered anew, and never skip. */
+ * cancel, restart when triggered anew, and never skip but what an archived campaign has left. */
 struct oracle_step {
     const char *id;
     int64_t after_ms;

@@ -41,17 +41,18 @@ struct site {
     size_t node_count;
     int last_process;
     int64_t slack_ms;
-    int64_t late_since_us; /* when the last partition had the late campaign */
-    bool busy;             /* an engine turned more than it may */
+    bool busy; /* an engine turned more than it may */
 };
 
 /* site_campaigns.c: the campaigns, and how they get into the journal */
-#define LATE_CAMPAIGN 4 /* index of the one that is applied in the middle */
+#define LATE_CAMPAIGN 6 /* index of the one that is applied in the middle */
 struct span site_definition(struct span id);
 /* Appends what `apply` would: all but the late campaign. */
 void site_apply_first(struct site *site);
 /* Publishes the late one and appends its control records one after the other; takes up to a second. */
 void site_apply_late(void *self);
+/* Archives the campaign `sale` some time, pauses `held` and resumes it. */
+void site_plan_lives(struct site *site);
 /* Appends a control record; `at_ms` is set to now. */
 void site_append_control(struct site *site, int32_t partition, const struct control *control);
 

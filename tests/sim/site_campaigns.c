@@ -28,6 +28,10 @@ static const struct {
              "cancel: [{event: order, match: {event.c: trigger.c}}]\n"
              "trigger: {event: drop, thing: event.c, followers: favourites}\nsteps:\n"
              "  - {id: only, send: {after: 5s}, " MESSAGE},
+    {"sale", "campaign: sale\n" COMMON
+             "trigger: {event: sale}\nsteps:\n  - {id: only, send: {after: 12s}, " MESSAGE},
+    {"held", "campaign: held\n" COMMON
+             "trigger: {event: held}\nsteps:\n  - {id: only, send: {after: 7s}, " MESSAGE},
     {"late", "campaign: late\n" COMMON
              "trigger: {event: late}\nsteps:\n  - {id: only, send: {after: 3s}, " MESSAGE},
     {FAN_OUT_CAMPAIGN, "campaign: " FAN_OUT_CAMPAIGN "\ntype: event\n"
@@ -88,8 +92,8 @@ void shared_open(struct shared *shared)
         const struct policy *policy;
         must(definitions_campaign(shared->definitions, SPAN_LITERAL(FAN_OUT_CAMPAIGN), 1, &fan_out),
              FAN_OUT_CAMPAIGN);
-        must(definitions_policy(shared->definitions, 1, &policy), "policy");
         interest_add_campaign(shared->interests[set], fan_out);
+        must(definitions_policy(shared->definitions, 1, &policy), "policy");
         interest_add_policy(shared->interests[set], policy);
     }
     struct diag diag = {0};
@@ -114,47 +118,94 @@ void site_append_control(struct site *site, int32_t partition, const struct cont
     buf_free(&block);
 }
 
-static void append_definition(struct site *site, int32_t partition, size_t index)
+struct control_append {
+    struct site *site;
+    int32_t partition;
+    struct control control;
+};
+
+static void append_control(void *self)
+{
+    const struct control_append *append = self;
+    site_append_control(append->site, append->partition, &append->control);
+}
+
+/* Into every partition: one after the other, as acknowledgements come. */
+static void append_everywhere(struct site *site, const struct control *control, int64_t within_us)
+{
+    struct world *world = &site->world;
+    for (int32_t p = 0; p < site->cluster.journal_partitions; p++) {
+        struct control_append *append = ARENA_NEW(&world->arena, struct control_append);
+        *append = (struct control_append){site, p, *control};
+        if (within_us == 0)
+            append_control(append);
+        else
+            world_call(world, world_below(world, within_us), NULL, append_control, append);
+    }
+}
+
+static struct control definition_control(size_t index)
 {
     bool policy = texts[index].id[0] == '\0';
-    const struct control control = {.kind = policy ? CONTROL_POLICY : CONTROL_CAMPAIGN,
-                                    .id = span_from_text(texts[index].id),
-                                    .version = 1,
-                                    .sequence = 1,
-                                    .definition = span_from_text(texts[index].text)};
-    site_append_control(site, partition, &control);
+    return (struct control){.kind = policy ? CONTROL_POLICY : CONTROL_CAMPAIGN,
+                            .id = span_from_text(texts[index].id),
+                            .version = 1,
+                            .sequence = 1,
+                            .definition = span_from_text(texts[index].text)};
 }
 
 void site_apply_first(struct site *site)
 {
-    for (size_t i = 0; i < TEXTS; i++)
-        for (int32_t p = 0; p < site->cluster.journal_partitions && i != LATE_CAMPAIGN; p++)
-            append_definition(site, p, i);
+    for (size_t i = 0; i < TEXTS; i++) {
+        const struct control control = definition_control(i);
+        if (i != LATE_CAMPAIGN)
+            append_everywhere(site, &control, 0);
+    }
     site->topic = (struct sim_topic){.world = &site->world,
                                      .sets = {site->shared->interests[0], site->shared->interests[1]}};
-}
-
-struct late_append {
-    struct site *site;
-    int32_t partition;
-};
-
-static void append_late(void *self)
-{
-    struct late_append *append = self;
-    append_definition(append->site, append->partition, LATE_CAMPAIGN);
-    append->site->late_since_us = append->site->world.now_us;
 }
 
 void site_apply_late(void *self)
 {
     struct site *site = self;
-    struct world *world = &site->world;
-    world_trace(world, "apply: the campaign late is published");
+    const struct control control = definition_control(LATE_CAMPAIGN);
+    world_trace(&site->world, "apply: the campaign late is published");
     site->topic.published = 1;
-    for (int32_t p = 0; p < site->cluster.journal_partitions; p++) {
-        struct late_append *append = ARENA_NEW(&world->arena, struct late_append);
-        *append = (struct late_append){site, p};
-        world_call(world, world_below(world, SECOND), NULL, append_late, append);
-    }
+    append_everywhere(site, &control, SECOND);
+}
+
+/* ---- the lives of two others ---- */
+
+static void change_life(struct site *site, const char *id, enum control_kind kind, uint64_t sequence)
+{
+    const struct control control = {
+        .kind = kind, .id = span_from_text(id), .version = 1, .sequence = sequence};
+    static const char *const names[] = {
+        [CONTROL_PAUSE] = "paused", [CONTROL_RESUME] = "resumed", [CONTROL_ARCHIVE] = "archived"};
+    world_trace(&site->world, "%s is %s", id, names[kind]);
+    append_everywhere(site, &control, SECOND);
+}
+
+static void archive_sale(void *self)
+{
+    change_life(self, "sale", CONTROL_ARCHIVE, 2);
+}
+
+static void pause_held(void *self)
+{
+    change_life(self, "held", CONTROL_PAUSE, 2);
+}
+
+static void resume_held(void *self)
+{
+    change_life(self, "held", CONTROL_RESUME, 3);
+}
+
+void site_plan_lives(struct site *site)
+{
+    struct world *world = &site->world;
+    int64_t pause_us = world_between(world, 10 * SECOND, 40 * SECOND);
+    world_call(world, world_between(world, 10 * SECOND, 60 * SECOND), NULL, archive_sale, site);
+    world_call(world, pause_us, NULL, pause_held, site);
+    world_call(world, pause_us + world_between(world, 1100 * MS, 40 * SECOND), NULL, resume_held, site);
 }

@@ -218,7 +218,8 @@ static void read_stock(struct reading *reading, const struct event *event)
 
 static void read_entry(struct reading *reading, const struct entry *entry)
 {
-    if (entry->kind == ENTRY_CONTROL && entry->control.kind == CONTROL_ARCHIVE)
+    if (entry->kind == ENTRY_CONTROL && entry->control.kind == CONTROL_ARCHIVE &&
+        span_equal_text(entry->control.id, FAN_OUT_CAMPAIGN))
         reading->archived = true;
     if (entry->kind == ENTRY_EVENT && site_fan_out_is_user(entry->event.user) &&
         is_new(reading, &entry->source))

@@ -92,24 +92,52 @@ static int64_t appended_ms(const struct sim_record *record)
     return sim_start_ms + record->at_us / MS;
 }
 
-static void add_block(struct oracle_case *run, struct arena *arena, const struct sim_log *log,
-                      size_t offset, size_t *capacity)
+static void text_of(struct span span, char text[ORACLE_TEXT])
 {
-    struct journal_reader reader;
-    struct entry entry;
+    snprintf(text, ORACLE_TEXT, "%.*s", SPAN_PRINTF(span));
+}
+
+struct capacities {
+    size_t events, controls, messages, decisions;
+};
+
+static void add_entry(struct oracle_case *run, struct arena *arena, const struct sim_log *log,
+                      size_t offset, const struct entry *entry, struct capacities *capacities)
+{
     const struct sim_record *record = &log->records[offset];
-    enum err error = journal_reader_init(&reader, record->value, arena);
-    while (error == ERR_OK && (error = journal_reader_next(&reader, &entry)) == ERR_OK) {
-        if ((entry.kind != ENTRY_EVENT && entry.kind != ENTRY_THING) || site_fan_out_is_entry(&entry))
-            continue;
+    if (entry->kind == ENTRY_EVENT || entry->kind == ENTRY_THING) {
+        if (site_fan_out_is_entry(entry))
+            return;
         struct oracle_event *event =
-            ARENA_PUSH(arena, (struct oracle_event **)&run->events, &run->event_count, capacity);
-        *event = (struct oracle_event){.source_partition = entry.source.partition,
-                                       .source_offset = entry.source.offset,
+            ARENA_PUSH(arena, (struct oracle_event **)&run->events, &run->event_count, &capacities->events);
+        *event = (struct oracle_event){.source_partition = entry->source.partition,
+                                       .source_offset = entry->source.offset,
                                        .partition = log->partition,
                                        .offset = (int64_t)offset,
                                        .at_ms = appended_ms(record)};
+    } else if (entry->kind == ENTRY_CONTROL && entry->control.kind != CONTROL_POLICY) {
+        static const char *const kinds[] = {[CONTROL_CAMPAIGN] = "apply",
+                                            [CONTROL_PAUSE] = "pause",
+                                            [CONTROL_RESUME] = "resume",
+                                            [CONTROL_ARCHIVE] = "archive"};
+        struct oracle_control *control = ARENA_PUSH(arena, (struct oracle_control **)&run->controls,
+                                                    &run->control_count, &capacities->controls);
+        *control = (struct oracle_control){.kind = kinds[entry->control.kind],
+                                           .partition = log->partition,
+                                           .offset = (int64_t)offset,
+                                           .at_ms = appended_ms(record)};
+        text_of(entry->control.id, control->campaign);
     }
+}
+
+static void add_block(struct oracle_case *run, struct arena *arena, const struct sim_log *log,
+                      size_t offset, struct capacities *capacities)
+{
+    struct journal_reader reader;
+    struct entry entry;
+    enum err error = journal_reader_init(&reader, log->records[offset].value, arena);
+    while (error == ERR_OK && (error = journal_reader_next(&reader, &entry)) == ERR_OK)
+        add_entry(run, arena, log, offset, &entry, capacities);
 }
 
 static void add_message(struct oracle_message *message, const struct sim_record *record)
@@ -154,23 +182,22 @@ static bool judge_by_oracle(const struct site *site, struct arena *arena, char *
 {
     const struct cluster *cluster = &site->cluster;
     struct oracle_case run = {.slack_ms = site->slack_ms,
-                              .late_since_ms = sim_start_ms + site->late_since_us / MS,
                               .partitions = cluster->journal_partitions,
                               .sources = site->sources,
                               .source_count = site->source_count};
-    size_t events = 0, messages = 0, decisions = 0;
+    struct capacities capacities = {0};
     for (int32_t p = 0; p < cluster->journal_partitions; p++)
         for (size_t i = 0; i < cluster->journal[p].count; i++)
             if (cluster->journal[p].records[i].state == RECORD_COMMITTED)
-                add_block(&run, arena, &cluster->journal[p], i, &events);
+                add_block(&run, arena, &cluster->journal[p], i, &capacities);
     for (size_t i = 0; i < cluster->out.count; i++)
         if (cluster->out.records[i].state == RECORD_COMMITTED)
             world_trace(&site->world, "out %zu: %.*s", i, SPAN_PRINTF(cluster->out.records[i].value));
     for (size_t i = 0; i < cluster->out.count; i++)
         if (is_judged(&cluster->out.records[i]))
-            add_message(
-                ARENA_PUSH(arena, (struct oracle_message **)&run.messages, &run.message_count, &messages),
-                &cluster->out.records[i]);
+            add_message(ARENA_PUSH(arena, (struct oracle_message **)&run.messages, &run.message_count,
+                                   &capacities.messages),
+                        &cluster->out.records[i]);
     for (size_t i = 0; i < cluster->decisions.count; i++)
         if (cluster->decisions.records[i].state == RECORD_COMMITTED)
             world_trace(&site->world, "decision %zu: %.*s", i,
@@ -178,7 +205,7 @@ static bool judge_by_oracle(const struct site *site, struct arena *arena, char *
     for (size_t i = 0; i < cluster->decisions.count; i++)
         if (is_judged(&cluster->decisions.records[i]))
             add_decision(ARENA_PUSH(arena, (struct oracle_decision **)&run.decisions, &run.decision_count,
-                                    &decisions),
+                                    &capacities.decisions),
                          &cluster->decisions.records[i]);
     return oracle_judge(&run, why, why_bytes);
 }

@@ -104,12 +104,14 @@ void site_shop_open(struct site *site)
         const char *name;
         int share; /* of 100 */
         int64_t after_ms[2];
-    } kinds[] = {{"cart", 28, {6000, 15000}}, {"offer", 25, {4000, 16000}}, {"night", 10, {5000, 60000}},
-                 {"late", 6, {3000, 3000}},   {"order", 12, {0, 0}},        {"follow", 9, {0, 0}},
-                 {"unfollow", 2, {0, 0}},     {"drop", 8, {0, 0}}};
+    } kinds[] = {{"cart", 25, {6000, 15000}}, {"offer", 22, {4000, 16000}}, {"night", 9, {5000, 60000}},
+                 {"late", 5, {3000, 3000}},   {"order", 10, {0, 0}},        {"follow", 9, {0, 0}},
+                 {"unfollow", 2, {0, 0}},     {"drop", 8, {0, 0}},          {"sale", 5, {12000, 12000}},
+                 {"held", 5, {7000, 7000}}};
     struct world *world = &site->world;
     int64_t apply_us = world_between(world, APPLY_FROM_US, APPLY_TO_US);
     world_call(world, apply_us, NULL, site_apply_late, site);
+    site_plan_lives(site);
     int count = (int)world_between(world, 3, 36);
     int64_t user_count = world_between(world, 1, 4), key_count = world_between(world, 1, 2);
     for (int i = 0; i < count; i++) {
