@@ -113,7 +113,8 @@ static enum err batch_take(struct intake *intake, struct batch *batch, int64_t n
     while (error == ERR_OK && batch->taken < batch->count && !full(intake)) {
         const struct source_message *message = &batch->messages[batch->taken++];
         struct slot *slot = intake_slot(intake, message->topic, message->partition);
-        if (slot == NULL || slot->state != SLOT_LIVE || message->offset < slot->next)
+        if (slot == NULL || slot->state != SLOT_LIVE || batch->number < slot->first_batch ||
+            message->offset < slot->next)
             continue;
         error = intake_take(intake, slot, message, interest, batch->arrived_ms, now_ms);
         slot->next = message->offset + 1;
@@ -145,7 +146,8 @@ static void batch_add(struct intake *intake, const struct source_event *event)
 {
     assert(intake->batch_count < INTAKE_BATCHES);
     struct batch *batch = &intake->batches[(intake->batch_first + intake->batch_count++) % INTAKE_BATCHES];
-    *batch = (struct batch){.messages = event->messages,
+    *batch = (struct batch){.number = intake->batches_read++,
+                            .messages = event->messages,
                             .count = event->count,
                             .handle = event->batch,
                             .ticket = intake->ports.interest.ask(intake->ports.interest.self),

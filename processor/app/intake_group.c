@@ -89,8 +89,11 @@ static void slot_assign(struct intake *intake, const struct source_assignment *a
         slot->pending = assignment->start;
 }
 
+/* A batch that still waits may be of a former tenure, and begin behind where this one begins: taking it
+ * would pass over what lies between. */
 static void slot_start(struct intake *intake, struct slot *slot)
 {
+    slot->first_batch = intake->batches_read;
     slot->started = true;
     intake->ports.source.start(intake->ports.source.self, slot->topic, slot->partition);
 }

@@ -25,7 +25,8 @@ enum slot_state {
 /* A source partition that is this member's. */
 struct slot {
     enum slot_state state;
-    bool started; /* the source was told to read it */
+    bool started;         /* the source was told to read it */
+    uint64_t first_batch; /* what was read earlier is of a former tenure */
     uint32_t topic;
     int32_t partition;
     uint64_t incarnation;
@@ -39,6 +40,7 @@ struct slot {
 };
 
 struct batch {
+    uint64_t number; /* counts up */
     const struct source_message *messages;
     size_t count, taken;
     void *handle;
@@ -76,6 +78,7 @@ struct intake {
 
     struct batch batches[INTAKE_BATCHES]; /* a ring */
     size_t batch_first, batch_count;
+    uint64_t batches_read;
 
     uint64_t commit_tag; /* of the commit under way; 0: none */
     uint64_t last_tag;

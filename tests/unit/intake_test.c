@@ -369,6 +369,31 @@ static void a_revoke_does_not_wait_for_ever(void **unused)
     teardown(&f);
 }
 
+static void what_was_read_before_a_loss_is_not_taken_after_it(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    struct entry entry;
+    setup(&f, 1);
+    f.process.max_batch = 1;
+    steps(&f, 30);
+    f.world.sieve_stuck = true; /* two batches are read and wait */
+    uint64_t before = f.world.asked;
+    world_put(&f.world, 0, NULL, event(&f, "u", "seen", f.world.now_ms));
+    world_put(&f.world, 0, NULL, event(&f, "u", "seen", f.world.now_ms));
+    steps(&f, 10);
+    f.process.lost = true;
+    steps(&f, 1);
+    f.world.passed = before + 1; /* the first is let go while the partition is nobody's */
+    steps(&f, 3);
+    f.world.passed = f.world.asked;
+    f.world.sieve_stuck = false;
+    steps(&f, 60);
+    assert_int_equal(journal_read(&f, &entry), 2);
+    assert_int_equal(f.world.sources[0].committed, 2);
+    teardown(&f);
+}
+
 static void memory_in_flight_is_bounded(void **unused)
 {
     (void)unused;
@@ -479,6 +504,7 @@ int main(void)
         cmocka_unit_test(the_incarnation_lasts_until_the_topic_is_made_anew),
         cmocka_unit_test(a_revoke_waits_for_what_is_under_way),
         cmocka_unit_test(a_revoke_does_not_wait_for_ever),
+        cmocka_unit_test(what_was_read_before_a_loss_is_not_taken_after_it),
         cmocka_unit_test(memory_in_flight_is_bounded),
         cmocka_unit_test(each_record_counts_once),
     };

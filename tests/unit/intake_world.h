@@ -209,6 +209,8 @@ static inline enum err process_poll(void *self, int timeout_ms, bool wanted, str
     if (!p->standing && !p->assigned && !p->closing) {
         process_hand_out_assignment(p, event);
     } else if (!p->standing && p->assigned && (p->closing || p->revoke || p->lost)) {
+        for (int i = 0; i < WORLD_SOURCES; i++)
+            p->assignments[i] = (struct source_assignment){.topic = 0, .partition = i};
         *event = (struct source_event){.kind = p->lost ? SOURCE_LOST : SOURCE_REVOKED,
                                        .assignments = p->assignments,
                                        .count = WORLD_SOURCES};
