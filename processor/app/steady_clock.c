@@ -23,6 +23,8 @@ int64_t steady_clock_now(struct steady_clock *clock)
     int64_t wall_ms = clock->port.wall_ms(clock->port.self);
     int64_t monotonic_ms = clock->port.monotonic_ms(clock->port.self);
     int64_t base_ms = wall_ms - monotonic_ms;
+    bool looked_away = monotonic_ms - clock->looked_at_ms > STEADY_LOOK_MS;
+    clock->looked_at_ms = monotonic_ms;
     if (!clock->started) {
         clock->started = true;
         clock->base_wall_ms = base_ms;
@@ -42,6 +44,8 @@ int64_t steady_clock_now(struct steady_clock *clock)
         clock->steps++;
         clock->last_step_ms = base_ms - clock->base_wall_ms;
     }
+    if (looked_away) /* it may be another step, and the first one mended */
+        clock->hold_until_ms = monotonic_ms + STEADY_HOLD_MS;
     if (monotonic_ms < clock->hold_until_ms)
         return go_on(clock, clock->base_wall_ms + monotonic_ms);
     clock->stepped = false;

@@ -17,10 +17,12 @@
 
 #define STEADY_STEP_MS 5000
 #define STEADY_HOLD_MS 10000
+#define STEADY_LOOK_MS 5000 /* a step that was not looked at for so long is held anew */
 
 struct steady_clock {
     struct clock_port port;
     bool started;
+    int64_t looked_at_ms; /* monotonic */
     int64_t last_ms;      /* last answer */
     int64_t base_wall_ms; /* wall - monotonic as last accepted */
     bool stepped;         /* the wall is not where it was; not believed yet */

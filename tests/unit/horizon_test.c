@@ -78,6 +78,15 @@ static void pass(int64_t ms)
     monotonic_ms += ms;
 }
 
+/* Time passes while somebody looks at the clock. */
+static void watch(struct steady_clock *clock, int64_t ms)
+{
+    for (int64_t passed = 0; passed < ms; passed += 1000) {
+        pass(1000);
+        (void)steady_clock_now(clock);
+    }
+}
+
 static void the_clock_hides_small_steps_back(void **unused)
 {
     (void)unused;
@@ -106,14 +115,14 @@ static void a_large_step_is_believed_after_a_while(void **unused)
     assert_int_equal(steady_clock_now(&clock), 1000100);
     assert_true(steady_clock_holds(&clock));
     assert_int_equal(clock.steps, 1);
-    pass(STEADY_HOLD_MS);
+    watch(&clock, STEADY_HOLD_MS);
     assert_int_equal(steady_clock_now(&clock), wall_ms);
     assert_false(steady_clock_holds(&clock));
     assert_int_equal(clock.accepted, 1);
     wall_ms -= 7200000;
     (void)steady_clock_now(&clock);
     assert_true(steady_clock_holds(&clock));
-    pass(STEADY_HOLD_MS);
+    watch(&clock, STEADY_HOLD_MS);
     assert_int_equal(steady_clock_now(&clock), wall_ms);
     assert_int_equal(clock.accepted, 2);
 }
@@ -137,6 +146,21 @@ static void a_step_that_is_mended_leaves_no_trace(void **unused)
     assert_int_equal(clock.accepted, 0);
 }
 
+static void a_step_is_held_anew_when_nobody_looked(void **unused)
+{
+    (void)unused;
+    struct steady_clock clock;
+    steady_clock_init(&clock, (struct clock_port){NULL, read_wall, read_monotonic});
+    wall_ms = 1000000;
+    assert_int_equal(steady_clock_now(&clock), 1000000);
+    wall_ms += 60000;
+    pass(1000);
+    assert_int_equal(steady_clock_now(&clock), 1001000);
+    pass(STEADY_HOLD_MS); /* meanwhile it may have been mended, and set wrong again */
+    assert_int_equal(steady_clock_now(&clock), 1001000 + STEADY_HOLD_MS);
+    assert_true(steady_clock_holds(&clock));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +169,7 @@ int main(void)
         cmocka_unit_test(the_clock_hides_small_steps_back),
         cmocka_unit_test(a_large_step_is_believed_after_a_while),
         cmocka_unit_test(a_step_that_is_mended_leaves_no_trace),
+        cmocka_unit_test(a_step_is_held_anew_when_nobody_looked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
