@@ -88,6 +88,9 @@ static bool rebalance_hand_out(struct sim_source *s, struct source_event *event)
         assignment->high = high;
         assignment->start = place->start;
     }
+    static const char *const names[] = {"assigned", "revoked", "lost"};
+    world_trace(s->cluster->world, "process %d: intake: %s %lx (generation %d)", s->process->number,
+                names[told.kind], (unsigned long)told.set, s->client.identity.generation);
     static const enum source_event_kind kinds[] = {[CLIENT_ASSIGNED] = SOURCE_ASSIGNED,
                                                    [CLIENT_REVOKED] = SOURCE_REVOKED,
                                                    [CLIENT_LOST] = SOURCE_LOST};
@@ -120,6 +123,8 @@ static bool records_hand_out(struct sim_source *s, struct source_event *event)
     }
     if (count == 0)
         return false;
+    world_trace(world, "process %d: intake reads %zu records, the first source %d/%ld", s->process->number,
+                count, messages[0].partition, (long)messages[0].offset);
     *event = (struct source_event){
         .kind = SOURCE_RECORDS, .messages = messages, .count = count, .batch = messages};
     return true;
@@ -223,6 +228,8 @@ static void commit_arrives(void *self)
     } else {
         for (size_t i = 0; i < request->count; i++) {
             const struct source_commit *commit = &request->commits[i];
+            world_trace(world, "process %d: intake commits source %d up to %ld", s->process->number,
+                        commit->partition, (long)commit->offset);
             group->offsets[commit->partition] = (struct group_offset){commit->offset, commit->metadata};
         }
         request->error = unanswered ? ERR_TIMEOUT : ERR_OK;
