@@ -67,35 +67,45 @@ static struct letter letter_of(int32_t partition, const struct kafka_log_record 
     };
 }
 
-/* Visits the letters of one partition, up to the end that it has now. */
-static enum err partition_walk(struct walk *walk, int32_t partition, struct diag *diag)
-{
+/* One partition of the dead letters, and where it ended when the command began. */
+struct shelf {
     struct kafka_log *log;
+    int64_t end;
+};
+
+static enum err shelf_open(const struct walk *walk, int32_t partition, struct shelf *shelf,
+                           struct diag *diag)
+{
     struct kafka_log_options options = {.properties = &walk->properties,
                                         .topic = walk->dlq.data,
                                         .partition = partition,
                                         .committed = true};
-    int64_t end = 0, until_us = kafka_now_us() + SERVICE_TIMEOUT_MS * 1000LL;
-    enum err error = kafka_log_open(&options, &log, diag);
-    if (error != ERR_OK)
-        return error;
-    error = kafka_log_end(log, SERVICE_TIMEOUT_MS, NULL, &end, diag);
-    while (error == ERR_OK && kafka_log_position(log) < end && walk->seen != walk->filter.limit) {
+    enum err error = kafka_log_open(&options, &shelf->log, diag);
+    return error == ERR_OK ? kafka_log_end(shelf->log, SERVICE_TIMEOUT_MS, NULL, &shelf->end, diag) : error;
+}
+
+/* Visits the letters of one partition, up to its end. */
+static enum err shelf_walk(struct walk *walk, int32_t partition, const struct shelf *shelf,
+                           struct diag *diag)
+{
+    int64_t until_us = kafka_now_us() + SERVICE_TIMEOUT_MS * 1000LL;
+    enum err error = ERR_OK;
+    while (error == ERR_OK && kafka_log_position(shelf->log) < shelf->end &&
+           walk->seen != walk->filter.limit) {
         struct kafka_log_record record;
-        if (kafka_log_next(log, 100, &record) != ERR_OK) {
+        if (kafka_log_next(shelf->log, 100, &record) != ERR_OK) {
             if (kafka_now_us() > until_us)
                 error = diag_set(diag, ERR_TIMEOUT, 0, 0, "the dead letters do not come");
             continue;
         }
         until_us = kafka_now_us() + SERVICE_TIMEOUT_MS * 1000LL;
         struct letter letter = letter_of(partition, &record);
-        if (record.offset >= end ||
+        if (record.offset >= shelf->end ||
             (walk->filter.topic.size > 0 && !span_equal(letter.topic, walk->filter.topic)))
             continue;
         walk->seen++;
         error = walk->visit(walk, &letter, diag);
     }
-    kafka_log_close(log);
     return error;
 }
 
@@ -116,12 +126,22 @@ static enum err partitions_find(const struct walk *walk, int32_t *partitions, st
     return error;
 }
 
+/* All ends are known before the first letter is visited: what a replay sends may be refused again at once,
+ * and is not to be met in a later partition. */
 static enum err walk_all(struct walk *walk, struct diag *diag)
 {
     int32_t partitions = 0;
     enum err error = partitions_find(walk, &partitions, diag);
+    if (error != ERR_OK)
+        return error;
+    struct shelf *shelves = ARENA_ARRAY(walk->call->arena, struct shelf, (size_t)partitions);
     for (int32_t p = 0; error == ERR_OK && p < partitions; p++)
-        error = partition_walk(walk, p, diag);
+        error = shelf_open(walk, p, &shelves[p], diag);
+    for (int32_t p = 0; error == ERR_OK && p < partitions; p++)
+        error = shelf_walk(walk, p, &shelves[p], diag);
+    for (int32_t p = 0; p < partitions; p++)
+        if (shelves[p].log != NULL)
+            kafka_log_close(shelves[p].log);
     return error;
 }
 
