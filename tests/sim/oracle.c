@@ -1,12 +1,9 @@
-#include "oracle.h"
+#include "oracle_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A cancel or restart that comes later than this before a due may wait for the send's outcome. */
-#define MARK_WINDOW_MS 1000
 
 static const struct oracle_campaign campaigns[] = {
     {"cart", "cart", {{"first", 6000}, {"second", 15000}}, 2, false, false},
@@ -19,28 +16,7 @@ static const struct oracle_campaign campaigns[] = {
 };
 #define CAMPAIGNS (sizeof campaigns / sizeof *campaigns)
 
-/* An event that counts: the first time that its source record is in the journal. */
-struct counted {
-    const struct oracle_source *source;
-    const struct oracle_event *event;
-    bool duplicate; /* its id had come before */
-    bool followed;  /* a thing's event, for one who follows; source is a copy with his name */
-    bool unclear;   /* likewise, and he changes his mind later: he may be taken or left out */
-};
-
-struct judge {
-    const struct oracle_case *run;
-    struct counted *counted;
-    size_t count;
-    struct oracle_source *copies; /* of things' events, for who follows */
-    size_t copy_count;
-    char *why;
-    size_t why_bytes;
-    bool broken;
-};
-
-static void broken(struct judge *judge, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void broken(struct judge *judge, const char *format, ...)
+void oracle_broken(struct judge *judge, const char *format, ...)
 {
     if (judge->broken)
         return;
@@ -51,12 +27,7 @@ static void broken(struct judge *judge, const char *format, ...)
     va_end(arguments);
 }
 
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a, b) == 0;
-}
-
-static const struct oracle_campaign *campaign_of(const char *id)
+const struct oracle_campaign *oracle_campaign_of(const char *id)
 {
     for (size_t i = 0; i < CAMPAIGNS; i++)
         if (same(campaigns[i].id, id))
@@ -64,7 +35,7 @@ static const struct oracle_campaign *campaign_of(const char *id)
     return NULL;
 }
 
-static const struct oracle_campaign *triggered_by(const char *event)
+const struct oracle_campaign *oracle_triggered_by(const char *event)
 {
     for (size_t i = 0; i < CAMPAIGNS; i++)
         if (same(campaigns[i].event, event))
@@ -106,7 +77,7 @@ static bool id_came_before(const struct judge *judge, const struct oracle_source
 
 /* ---- followers ---- */
 
-static bool is_about_thing(const struct oracle_source *source)
+bool oracle_is_about_thing(const struct oracle_source *source)
 {
     return source->user[0] == '\0';
 }
@@ -185,8 +156,8 @@ static void count_events(struct judge *judge)
         const struct oracle_event *event = &run->events[i];
         const struct oracle_source *source = source_of(run, event);
         if (source == NULL) {
-            broken(judge, "INVENTED: journal %d/%ld holds a source record that was never written",
-                   event->partition, (long)event->offset);
+            oracle_broken(judge, "INVENTED: journal %d/%ld holds a source record that was never written",
+                          event->partition, (long)event->offset);
             return;
         }
         if (was_counted(judge, event))
@@ -194,7 +165,7 @@ static void count_events(struct judge *judge)
         bool duplicate = id_came_before(judge, source, event->partition);
         struct counted *counted = &judge->counted[judge->count++];
         *counted = (struct counted){.source = source, .event = event, .duplicate = duplicate};
-        if (is_about_thing(source) && !duplicate)
+        if (oracle_is_about_thing(source) && !duplicate)
             derive(judge, counted, i);
     }
     for (size_t i = 0; i < run->source_count; i++) {
@@ -205,19 +176,19 @@ static void count_events(struct judge *judge)
                 .source_partition = source->partition, .source_offset = source->offset, .partition = p};
             found += was_counted(judge, &key);
         }
-        if (found != (is_about_thing(source) ? run->partitions : 1))
-            broken(judge, "EVENT LOST: source %d/%ld (%s of %s) is in %d journal partitions",
-                   source->partition, (long)source->offset, source->id, source->user, found);
+        if (found != (oracle_is_about_thing(source) ? run->partitions : 1))
+            oracle_broken(judge, "EVENT LOST: source %d/%ld (%s of %s) is in %d journal partitions",
+                          source->partition, (long)source->offset, source->id, source->user, found);
     }
 }
 
 /* Whether b stands behind a in the same partition of the journal. */
-static bool is_behind(const struct counted *a, const struct counted *b)
+bool oracle_is_behind(const struct counted *a, const struct counted *b)
 {
     return b > a && a->event != b->event && a->event->partition == b->event->partition;
 }
 
-static const struct counted *trigger_find(const struct judge *judge, const char *user, const char *id)
+const struct counted *oracle_trigger_find(const struct judge *judge, const char *user, const char *id)
 {
     for (size_t i = 0; i < judge->count; i++)
         if (same(judge->counted[i].source->id, id) && same(judge->counted[i].source->user, user))
@@ -225,12 +196,12 @@ static const struct counted *trigger_find(const struct judge *judge, const char 
     return NULL;
 }
 
-static bool concerns_same(const struct counted *a, const struct counted *b)
+bool oracle_concerns_same(const struct counted *a, const struct counted *b)
 {
     return same(a->source->user, b->source->user) && same(a->source->key, b->source->key);
 }
 
-static const struct oracle_control *control_find(const struct judge *judge, const char *campaign,
+const struct oracle_control *oracle_control_find(const struct judge *judge, const char *campaign,
                                                  const char *kind, int partition)
 {
     for (size_t i = 0; i < judge->run->control_count; i++) {
@@ -247,33 +218,34 @@ static bool is_after(const struct counted *event, const struct oracle_control *c
     return control != NULL && event->event->offset > control->offset;
 }
 
-static bool is_archived(const struct judge *judge, const struct counted *trigger,
+bool oracle_is_archived(const struct judge *judge, const struct counted *trigger,
                         const struct oracle_campaign *campaign)
 {
-    return is_after(trigger, control_find(judge, campaign->id, "archive", trigger->event->partition));
+    return is_after(trigger,
+                    oracle_control_find(judge, campaign->id, "archive", trigger->event->partition));
 }
 
-static bool is_paused(const struct judge *judge, const struct counted *trigger,
+bool oracle_is_paused(const struct judge *judge, const struct counted *trigger,
                       const struct oracle_campaign *campaign)
 {
     int partition = trigger->event->partition;
-    return is_after(trigger, control_find(judge, campaign->id, "pause", partition)) &&
-           !is_after(trigger, control_find(judge, campaign->id, "resume", partition));
+    return is_after(trigger, oracle_control_find(judge, campaign->id, "pause", partition)) &&
+           !is_after(trigger, oracle_control_find(judge, campaign->id, "resume", partition));
 }
 
-static bool may_cancel(const struct counted *order, const struct counted *trigger)
+bool oracle_may_cancel(const struct counted *order, const struct counted *trigger)
 {
-    return same(order->source->name, "order") && !order->duplicate && concerns_same(order, trigger) &&
-           order->source->time_ms >= trigger->source->time_ms;
+    return same(order->source->name, "order") && !order->duplicate &&
+           oracle_concerns_same(order, trigger) && order->source->time_ms >= trigger->source->time_ms;
 }
 
 /* A campaign does not know of orders that came before it was applied. */
 static bool must_cancel(const struct judge *judge, const struct counted *order,
                         const struct counted *trigger)
 {
-    const struct oracle_campaign *campaign = triggered_by(trigger->source->name);
-    return campaign != NULL && may_cancel(order, trigger) &&
-           is_after(order, control_find(judge, campaign->id, "apply", order->event->partition));
+    const struct oracle_campaign *campaign = oracle_triggered_by(trigger->source->name);
+    return campaign != NULL && oracle_may_cancel(order, trigger) &&
+           is_after(order, oracle_control_find(judge, campaign->id, "apply", order->event->partition));
 }
 
 /* ---- messages ---- */
@@ -295,12 +267,13 @@ static void check_repeated(struct judge *judge, size_t index)
                           same(m->key, other->key) && same(m->trigger, other->trigger) &&
                           same(m->step, other->step);
         if (names_same != same(m->send_id, other->send_id))
-            broken(judge, "SEND ID: %s/%s/%s/%s and %s/%s/%s/%s have ids that do not tell them apart",
-                   m->campaign, m->user, m->trigger, m->step, other->campaign, other->user, other->trigger,
-                   other->step);
+            oracle_broken(judge,
+                          "SEND ID: %s/%s/%s/%s and %s/%s/%s/%s have ids that do not tell them apart",
+                          m->campaign, m->user, m->trigger, m->step, other->campaign, other->user,
+                          other->trigger, other->step);
         if (names_same)
-            broken(judge, "REPEATED: %s of %s to %s (trigger %s) was sent twice", m->step, m->campaign,
-                   m->user, m->trigger);
+            oracle_broken(judge, "REPEATED: %s of %s to %s (trigger %s) was sent twice", m->step,
+                          m->campaign, m->user, m->trigger);
     }
 }
 
@@ -312,10 +285,10 @@ static void check_cancelled(struct judge *judge, const struct oracle_message *m,
         if (!must_cancel(judge, order, trigger) || order->event->partition != trigger->event->partition)
             continue;
         if (order < trigger)
-            broken(judge, "CANCEL LOST: %s of %s to %s: the cancel %s came before its trigger %s", m->step,
-                   m->campaign, m->user, order->source->id, m->trigger);
+            oracle_broken(judge, "CANCEL LOST: %s of %s to %s: the cancel %s came before its trigger %s",
+                          m->step, m->campaign, m->user, order->source->id, m->trigger);
         else if (order->event->at_ms + judge->run->slack_ms <= m->due_ms)
-            broken(
+            oracle_broken(
                 judge,
                 "CANCEL LOST: %s of %s to %s (trigger %s), due %ld, was sent though the cancel %s reached "
                 "the journal at %ld",
@@ -330,14 +303,14 @@ static void check_replaced(struct judge *judge, const struct oracle_message *m,
     int64_t first_due_ms = trigger->source->time_ms + campaign->steps[0].after_ms;
     for (size_t i = 0; i < judge->count; i++) {
         const struct counted *next = &judge->counted[i];
-        if (is_behind(trigger, next) && !next->duplicate && !next->followed &&
-            !is_archived(judge, next, campaign) && !is_paused(judge, next, campaign) &&
-            same(next->source->name, campaign->event) && concerns_same(trigger, next) &&
+        if (oracle_is_behind(trigger, next) && !next->duplicate && !next->followed &&
+            !oracle_is_archived(judge, next, campaign) && !oracle_is_paused(judge, next, campaign) &&
+            same(next->source->name, campaign->event) && oracle_concerns_same(trigger, next) &&
             next->source->time_ms >= trigger->source->time_ms &&
             next->event->at_ms + judge->run->slack_ms <= first_due_ms)
-            broken(judge,
-                   "RESTART LOST: %s of %s to %s (trigger %s) was sent though %s replaced it in time",
-                   m->step, m->campaign, m->user, m->trigger, next->source->id);
+            oracle_broken(
+                judge, "RESTART LOST: %s of %s to %s (trigger %s) was sent though %s replaced it in time",
+                m->step, m->campaign, m->user, m->trigger, next->source->id);
     }
 }
 
@@ -347,44 +320,45 @@ static void check_life(struct judge *judge, const struct oracle_message *m, cons
 {
     int64_t slack_ms = judge->run->slack_ms;
     int partition = trigger->event->partition;
-    const struct oracle_control *archive = control_find(judge, campaign->id, "archive", partition),
-                                *pause = control_find(judge, campaign->id, "pause", partition),
-                                *resume = control_find(judge, campaign->id, "resume", partition);
-    if (is_archived(judge, trigger, campaign) ||
+    const struct oracle_control *archive = oracle_control_find(judge, campaign->id, "archive", partition),
+                                *pause = oracle_control_find(judge, campaign->id, "pause", partition),
+                                *resume = oracle_control_find(judge, campaign->id, "resume", partition);
+    if (oracle_is_archived(judge, trigger, campaign) ||
         (archive != NULL && archive->at_ms + slack_ms <= m->due_ms))
-        broken(judge,
-               "ARCHIVED: %s of %s to %s (trigger %s), due %ld, was sent though it was archived at %ld",
-               m->step, m->campaign, m->user, m->trigger, (long)m->due_ms, (long)archive->at_ms);
-    if (is_paused(judge, trigger, campaign) ||
+        oracle_broken(
+            judge, "ARCHIVED: %s of %s to %s (trigger %s), due %ld, was sent though it was archived at %ld",
+            m->step, m->campaign, m->user, m->trigger, (long)m->due_ms, (long)archive->at_ms);
+    if (oracle_is_paused(judge, trigger, campaign) ||
         (pause != NULL && resume != NULL && pause->at_ms + slack_ms <= m->due_ms &&
          m->decided_ms + slack_ms < resume->at_ms))
-        broken(judge, "PAUSED: %s of %s to %s (trigger %s), due %ld, was sent at %ld while it was paused",
-               m->step, m->campaign, m->user, m->trigger, (long)m->due_ms, (long)m->at_ms);
+        oracle_broken(judge,
+                      "PAUSED: %s of %s to %s (trigger %s), due %ld, was sent at %ld while it was paused",
+                      m->step, m->campaign, m->user, m->trigger, (long)m->due_ms, (long)m->at_ms);
 }
 
 static void check_message(struct judge *judge, size_t index)
 {
     const struct oracle_message *m = &judge->run->messages[index];
-    const struct oracle_campaign *campaign = campaign_of(m->campaign);
+    const struct oracle_campaign *campaign = oracle_campaign_of(m->campaign);
     const struct oracle_step *step = campaign == NULL ? NULL : step_of(campaign, m->step);
-    const struct counted *trigger = trigger_find(judge, m->user, m->trigger);
+    const struct counted *trigger = oracle_trigger_find(judge, m->user, m->trigger);
     if (step == NULL || trigger == NULL || !same(trigger->source->name, campaign->event) ||
         !same(trigger->source->key, m->key)) {
-        broken(judge, "INVENTED: nothing asks for %s of %s to %s (trigger %s)", m->step, m->campaign,
-               m->user, m->trigger);
+        oracle_broken(judge, "INVENTED: nothing asks for %s of %s to %s (trigger %s)", m->step, m->campaign,
+                      m->user, m->trigger);
         return;
     }
     char title[ORACLE_TEXT];
     snprintf(title, sizeof title, "n%d", trigger->source->number);
     if (!same(title, m->title))
-        broken(judge, "CONTENT: %s of %s to %s says '%s', not '%s'", m->step, m->campaign, m->user,
-               m->title, title);
+        oracle_broken(judge, "CONTENT: %s of %s to %s says '%s', not '%s'", m->step, m->campaign, m->user,
+                      m->title, title);
     if (m->at_ms + judge->run->slack_ms < m->due_ms || m->decided_ms < m->due_ms ||
         m->due_ms < trigger->source->time_ms + step->after_ms)
-        broken(judge,
-               "EARLY: %s of %s to %s (trigger %s of %ld), due %ld, was decided at %ld and sent at %ld",
-               m->step, m->campaign, m->user, m->trigger, (long)trigger->source->time_ms, (long)m->due_ms,
-               (long)m->decided_ms, (long)m->at_ms);
+        oracle_broken(
+            judge, "EARLY: %s of %s to %s (trigger %s of %ld), due %ld, was decided at %ld and sent at %ld",
+            m->step, m->campaign, m->user, m->trigger, (long)trigger->source->time_ms, (long)m->due_ms,
+            (long)m->decided_ms, (long)m->at_ms);
     check_repeated(judge, index);
     check_cancelled(judge, m, trigger);
     check_replaced(judge, m, trigger, campaign);
@@ -398,8 +372,8 @@ static bool may_have_waited(const struct judge *judge, const struct counted *tri
 {
     for (size_t i = 0; i < judge->count; i++) {
         const struct counted *other = &judge->counted[i];
-        const struct oracle_campaign *campaign = triggered_by(other->source->name);
-        if (campaign != NULL && is_behind(other, trigger) && concerns_same(other, trigger) &&
+        const struct oracle_campaign *campaign = oracle_triggered_by(other->source->name);
+        if (campaign != NULL && oracle_is_behind(other, trigger) && oracle_concerns_same(other, trigger) &&
             same(other->source->name, trigger->source->name) &&
             trigger->event->at_ms + MARK_WINDOW_MS + judge->run->slack_ms >=
                 other->source->time_ms + campaign->steps[0].after_ms)
@@ -411,25 +385,27 @@ static bool may_have_waited(const struct judge *judge, const struct counted *tri
 static void check_order(struct judge *judge, const struct oracle_message *first,
                         const struct oracle_message *second)
 {
-    const struct counted *trigger = trigger_find(judge, second->user, second->trigger);
+    const struct counted *trigger = oracle_trigger_find(judge, second->user, second->trigger);
     if (trigger == NULL || trigger->followed || same(second->campaign, "held") ||
         !same(first->user, second->user) || second->due_ms + judge->run->slack_ms >= first->due_ms ||
         trigger->event->at_ms + judge->run->slack_ms >= first->due_ms || may_have_waited(judge, trigger))
         return;
-    broken(judge, "ORDER: %s got %s/%s, due %ld, before %s/%s, due %ld", first->user, first->campaign,
-           first->step, (long)first->due_ms, second->campaign, second->step, (long)second->due_ms);
+    oracle_broken(judge, "ORDER: %s got %s/%s, due %ld, before %s/%s, due %ld", first->user,
+                  first->campaign, first->step, (long)first->due_ms, second->campaign, second->step,
+                  (long)second->due_ms);
 }
 
 static void check_cap(struct judge *judge, const struct oracle_message *a, const struct oracle_message *b)
 {
-    const struct oracle_campaign *of_a = campaign_of(a->campaign), *of_b = campaign_of(b->campaign);
+    const struct oracle_campaign *of_a = oracle_campaign_of(a->campaign),
+                                 *of_b = oracle_campaign_of(b->campaign);
     if (of_a == NULL || of_b == NULL || !of_a->capped || !of_b->capped || !same(a->user, b->user) ||
         judge->run->slack_ms != 0)
         return;
     int64_t apart_ms = a->decided_ms - b->decided_ms;
     if (apart_ms < ORACLE_CAP_WITHIN_MS && apart_ms > -ORACLE_CAP_WITHIN_MS)
-        broken(judge, "CAP: %s got two capped messages within %ld ms", a->user,
-               (long)(apart_ms < 0 ? -apart_ms : apart_ms));
+        oracle_broken(judge, "CAP: %s got two capped messages within %ld ms", a->user,
+                      (long)(apart_ms < 0 ? -apart_ms : apart_ms));
 }
 
 static void check_pairs(struct judge *judge)
@@ -440,183 +416,6 @@ static void check_pairs(struct judge *judge)
             check_order(judge, &run->messages[i], &run->messages[k]);
             check_cap(judge, &run->messages[i], &run->messages[k]);
         }
-}
-
-/* ---- decisions ---- */
-
-static bool names(const struct oracle_decision *d, const struct counted *trigger,
-                  const struct oracle_campaign *campaign, const char *step)
-{
-    return same(d->user, trigger->source->user) && same(d->trigger, trigger->source->id) &&
-           same(d->campaign, campaign->id) && same(d->key, trigger->source->key) && same(d->step, step);
-}
-
-static bool is_repeat(const struct judge *judge, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (same(judge->run->decisions[i].id, judge->run->decisions[index].id))
-            return true;
-    return false;
-}
-
-static bool is_terminal(const struct oracle_decision *d)
-{
-    return same(d->outcome, "sent") || same(d->outcome, "cancelled") || same(d->outcome, "restarted") ||
-           same(d->outcome, "skipped");
-}
-
-static bool was_sent(const struct judge *judge, const struct counted *trigger,
-                     const struct oracle_campaign *campaign, const char *step)
-{
-    for (size_t i = 0; i < judge->run->message_count; i++) {
-        const struct oracle_message *m = &judge->run->messages[i];
-        if (same(m->user, trigger->source->user) && same(m->trigger, trigger->source->id) &&
-            same(m->campaign, campaign->id) && (step == NULL || same(m->step, step)))
-            return true;
-    }
-    return false;
-}
-
-static bool ignored_rightly(const struct judge *judge, const struct oracle_decision *d,
-                            const struct counted *trigger, const struct oracle_campaign *campaign)
-{
-    /* A restart that waited for a send under way may meet the end of its campaign. */
-    bool ends = control_find(judge, campaign->id, "archive", trigger->event->partition) != NULL;
-    if ((same(d->reason, "ended") && ends) ||
-        (same(d->reason, "paused") && is_paused(judge, trigger, campaign)))
-        return true;
-    for (size_t i = 0; i < judge->count; i++) {
-        const struct counted *other = &judge->counted[i];
-        if (other == trigger || other->event->partition != trigger->event->partition)
-            continue;
-        if (same(d->reason, "duplicate") && same(other->source->id, trigger->source->id) &&
-            other->event != trigger->event &&
-            (same(other->source->user, trigger->source->user) || is_about_thing(other->source)))
-            return true;
-        /* A restart that waited for a send under way may be cancelled later. */
-        if (same(d->reason, "cancelled") && may_cancel(other, trigger))
-            return true;
-        bool earlier =
-            other < trigger && same(other->source->name, campaign->event) && concerns_same(other, trigger);
-        if (same(d->reason, "in_progress") && earlier && was_sent(judge, other, campaign, NULL))
-            return true;
-        /* Also a restart that waited for a send under way and was replaced by a later one meanwhile. */
-        int64_t newer_ms = other->source->time_ms - trigger->source->time_ms;
-        if (same(d->reason, "superseded") && concerns_same(other, trigger) &&
-            same(other->source->name, campaign->event) &&
-            (newer_ms > 0 || (newer_ms == 0 && is_behind(trigger, other))))
-            return true;
-    }
-    return false;
-}
-
-static void check_reason(struct judge *judge, const struct oracle_decision *d,
-                         const struct counted *trigger, const struct oracle_campaign *campaign)
-{
-    const struct counted *because = trigger_find(judge, d->user, d->reason);
-    const struct oracle_control *archive =
-        control_find(judge, campaign->id, "archive", trigger->event->partition);
-    if (same(d->outcome, "skipped") && !(same(d->reason, "ended") && archive != NULL))
-        broken(judge, "SKIPPED: %s of %s to %s (trigger %s): %s", d->step, d->campaign, d->user, d->trigger,
-               d->reason);
-    else if (same(d->outcome, "cancelled") && (because == NULL || !may_cancel(because, trigger)))
-        broken(judge, "CANCELLED for no reason: %s of %s to %s (trigger %s): %s", d->step, d->campaign,
-               d->user, d->trigger, d->reason);
-    else if (same(d->outcome, "restarted") &&
-             (because == NULL || !is_behind(trigger, because) || because->duplicate ||
-              !same(because->source->name, campaign->event) || !concerns_same(because, trigger) ||
-              was_sent(judge, trigger, campaign, NULL)))
-        broken(judge, "RESTARTED for no reason: %s of %s to %s (trigger %s): %s", d->step, d->campaign,
-               d->user, d->trigger, d->reason);
-}
-
-/* A send was put off because of a message that was really sent. */
-static void check_capped(struct judge *judge, const struct oracle_decision *d)
-{
-    int64_t slack_ms = judge->run->slack_ms;
-    if (!same(d->outcome, "postponed") || !same(d->reason, "capped"))
-        return;
-    for (size_t i = 0; i < judge->run->message_count; i++) {
-        const struct oracle_message *m = &judge->run->messages[i];
-        const struct oracle_campaign *campaign = campaign_of(m->campaign);
-        if (campaign != NULL && campaign->capped && same(m->user, d->user) &&
-            m->decided_ms <= d->at_ms + slack_ms &&
-            m->decided_ms + ORACLE_CAP_WITHIN_MS + slack_ms > d->at_ms)
-            return;
-    }
-    broken(judge, "CAPPED for no reason: %s of %s to %s at %ld: no message stands for it", d->step,
-           d->campaign, d->user, (long)d->at_ms);
-}
-
-/* The one outcome of one send. */
-static void check_send(struct judge *judge, const struct counted *trigger,
-                       const struct oracle_campaign *campaign, const char *step)
-{
-    const struct oracle_decision *outcome = NULL;
-    bool scheduled = false;
-    for (size_t i = 0; i < judge->run->decision_count; i++) {
-        const struct oracle_decision *d = &judge->run->decisions[i];
-        if (!names(d, trigger, campaign, step) || is_repeat(judge, i))
-            continue;
-        scheduled |= same(d->outcome, "scheduled");
-        check_capped(judge, d);
-        if (!is_terminal(d))
-            continue;
-        if (outcome != NULL)
-            broken(judge, "TWO OUTCOMES: %s of %s to %s (trigger %s): %s %s, and %s %s", step, campaign->id,
-                   trigger->source->user, trigger->source->id, outcome->outcome, outcome->reason,
-                   d->outcome, d->reason);
-        outcome = d;
-        check_reason(judge, d, trigger, campaign);
-    }
-    bool sent = was_sent(judge, trigger, campaign, step);
-    if (!scheduled || outcome == NULL)
-        broken(judge, "LOST: %s of %s to %s (trigger %s) %s%s", step, campaign->id, trigger->source->user,
-               trigger->source->id, scheduled ? "has no outcome" : "was never scheduled",
-               sent ? ", yet it was sent" : "");
-    else if (sent != same(outcome->outcome, "sent"))
-        broken(judge, "CONTRADICTION: %s of %s to %s (trigger %s) is said to be %s and was %s", step,
-               campaign->id, trigger->source->user, trigger->source->id, outcome->outcome,
-               sent ? "sent" : "not sent");
-}
-
-static bool was_decided(const struct judge *judge, const struct counted *trigger,
-                        const struct oracle_campaign *campaign)
-{
-    for (size_t i = 0; i < judge->run->decision_count; i++) {
-        const struct oracle_decision *d = &judge->run->decisions[i];
-        if (names(d, trigger, campaign, d->step) && !same(d->reason, "duplicate"))
-            return true;
-    }
-    return false;
-}
-
-static void check_trigger(struct judge *judge, const struct counted *trigger)
-{
-    const struct oracle_campaign *campaign = triggered_by(trigger->source->name);
-    if (campaign == NULL || is_about_thing(trigger->source) ||
-        (trigger->unclear && !was_decided(judge, trigger, campaign)))
-        return;
-    bool ignored = false;
-    for (size_t i = 0; i < judge->run->decision_count; i++) {
-        const struct oracle_decision *d = &judge->run->decisions[i];
-        if (!same(d->outcome, "ignored") || !names(d, trigger, campaign, ""))
-            continue;
-        if (trigger->duplicate && !same(d->reason, "duplicate"))
-            continue; /* told of the one that counts */
-        if (!ignored_rightly(judge, d, trigger, campaign))
-            broken(judge, "IGNORED for no reason: trigger %s of %s for %s: %s", d->trigger, d->campaign,
-                   d->user, d->reason);
-        ignored |= !same(d->reason, "duplicate");
-    }
-    /* An archived campaign is as if it were not: nothing needs to be said of its triggers. */
-    ignored |= is_archived(judge, trigger, campaign);
-    for (int i = 0; !ignored && !trigger->duplicate && i < campaign->step_count; i++)
-        check_send(judge, trigger, campaign, campaign->steps[i].id);
-    for (int i = 0; ignored && i < campaign->step_count; i++)
-        if (was_sent(judge, trigger, campaign, campaign->steps[i].id))
-            broken(judge, "CONTRADICTION: trigger %s of %s for %s was ignored, yet %s was sent",
-                   trigger->source->id, campaign->id, trigger->source->user, campaign->steps[i].id);
 }
 
 bool oracle_judge(const struct oracle_case *run, char *why, size_t why_bytes)
@@ -633,7 +432,7 @@ bool oracle_judge(const struct oracle_case *run, char *why, size_t why_bytes)
         check_message(&judge, i);
     check_pairs(&judge);
     for (size_t i = 0; i < judge.count; i++)
-        check_trigger(&judge, &judge.counted[i]);
+        oracle_check_trigger(&judge, &judge.counted[i]);
     free(judge.counted);
     free(judge.copies);
     return !judge.broken;
