@@ -214,7 +214,8 @@ static bool contains(struct run *run, struct value whole, struct value part)
     case VALUE_STRING: {
         struct span text = run_to_text(run, part);
         run_charge_bytes(run, whole.size);
-        return text.size == 0 || memmem(whole.bytes, whole.size, text.data, text.size) != NULL;
+        return text.size == 0 ||
+               (whole.size != 0 && memmem(whole.bytes, whole.size, text.data, text.size) != NULL);
     }
     case VALUE_LIST:
         run_charge(run, whole.size);

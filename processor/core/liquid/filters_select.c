@@ -24,7 +24,8 @@ static struct value text_property(struct run *run, struct value item, struct val
     struct span part = value_span(property);
     run_charge_bytes(run, text.size);
     if (property.kind == VALUE_STRING) {
-        bool is_part = part.size == 0 || memmem(text.data, text.size, part.data, part.size) != NULL;
+        bool is_part = part.size == 0 ||
+                       (text.size != 0 && memmem(text.data, text.size, part.data, part.size) != NULL);
         return is_part ? property : value_null();
     }
     int64_t index = property.integer;
