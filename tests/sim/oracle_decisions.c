@@ -176,7 +176,7 @@ void oracle_check_trigger(struct judge *judge, const struct counted *trigger)
     ignored |= oracle_is_archived(judge, trigger, campaign);
     for (int i = 0; !ignored && !trigger->duplicate && i < campaign->step_count; i++)
         check_send(judge, trigger, campaign, campaign->steps[i].id);
-    for (int i = 0; ignored && i < campaign->step_count; i++)
+    for (int i = 0; ignored && !trigger->duplicate && i < campaign->step_count; i++)
         if (was_sent(judge, trigger, campaign, campaign->steps[i].id))
             oracle_broken(judge, "CONTRADICTION: trigger %s of %s for %s was ignored, yet %s was sent",
                           trigger->source->id, campaign->id, trigger->source->user, campaign->steps[i].id);

@@ -191,6 +191,8 @@ static void note_arrives(void *self)
     const struct note *note = self;
     struct sim_outbox *outbox = note->outbox;
     struct world *world = outbox->cluster->world;
+    if (!outbox->process->alive && world_chance(world, 500))
+        return; /* it had not left the process when that died */
     struct sim_record record = sim_record_of(outbox->cluster, &note->record);
     struct sim_log *log = cluster_log(outbox->cluster, note->record.topic, note->record.partition);
     int64_t offset = sim_log_append(log, &record);

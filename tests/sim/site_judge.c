@@ -40,7 +40,8 @@ static bool no_cursor_is_open(const struct site *site, int32_t partition)
 bool site_is_at_rest(const struct site *site)
 {
     const struct sim_store *store = site->cluster.store;
-    if (site->planned != 0)
+    if (site->planned != 0 || site->cluster.out.stable != site->cluster.out.count ||
+        site->cluster.decisions.stable != site->cluster.decisions.count)
         return false;
     for (int32_t p = 0; p < SOURCE_PARTITIONS; p++)
         if (site->cluster.source[p].count != 0 &&

@@ -89,7 +89,7 @@ struct process {
     bool alive;
     int64_t frozen_until_us;
     int64_t skew_ms;         /* of its wall clock */
-    bool clock_wrong;        /* by more than a little, and to be mended soon */
+    bool clock_wrong;        /* by more than a little and to be mended soon, or mended just now */
     int64_t monotonic_at_ms; /* of its monotonic clock at the world's begin */
     int64_t crashed_us;
 };
