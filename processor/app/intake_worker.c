@@ -132,18 +132,21 @@ static enum err open_parts(const struct intake_worker *worker, struct intake_par
     return error;
 }
 
-static void close_parts(struct intake_parts_open *open)
+/* False: a client was left, see kafka_consumer_destroy. */
+static bool close_parts(struct intake_parts_open *open)
 {
+    bool all = true;
     if (open->intake != NULL)
         intake_free(open->intake);
     if (open->source != NULL)
-        kafka_source_destroy(open->source);
+        all = kafka_source_destroy(open->source);
     if (open->appender != NULL)
         kafka_appender_destroy(open->appender);
     if (open->store != NULL)
         redis_store_close(open->store);
     arena_destroy(&open->arena);
     *open = (struct intake_parts_open){0};
+    return all;
 }
 
 /* Adds what happened since the last time to the metrics. */
@@ -223,14 +226,14 @@ static void *run_intake(void *argument)
                      log_number("worker", worker->number),
                      log_text("error", diag.text[0] != '\0' ? diag.text : err_sentence(error)));
             atomic_store(&worker->failed, true);
-            close_parts(&open);
+            worker->left_client |= !close_parts(&open);
             break;
         }
         error = turn(worker, &open, &numbers);
         if (error != ERR_OK)
             log_line(worker->shared->log, LOG_WARN, "intake begins again from what was committed",
                      log_number("worker", worker->number), log_span("error", intake_trouble(open.intake)));
-        close_parts(&open);
+        worker->left_client |= !close_parts(&open);
         for (int64_t until_ms = monotonic_ms() + BEGIN_AGAIN_MS;
              error != ERR_OK && monotonic_ms() < until_ms && !atomic_load(&worker->stop);)
             nanosleep(&(struct timespec){0, 20000000}, NULL);

@@ -12,7 +12,8 @@ struct intake_worker {
     struct registry *registry;
     int number;
     pthread_t thread;
-    bool running; /* thread was started and not joined */
+    bool running;     /* thread was started and not joined */
+    bool left_client; /* once ended: see kafka_consumer_destroy */
     atomic_bool stop;
     atomic_bool ended;
     atomic_bool failed;

@@ -297,6 +297,10 @@ bool process_join(struct process *process, int64_t timeout_ms)
         all &= join_one(intake->thread, &intake->running, &intake->ended, until_ms);
         all &= join_one(worker->thread, &worker->running, &worker->ended, until_ms);
     }
+    if (!all)
+        log_line(process->log, LOG_WARN, "some threads did not end in time");
+    for (int i = 0; all && i < process->worker_count && process->workers != NULL; i++)
+        all = !process->workers[i].left_client && !process->intakes[i].left_client;
     return all;
 }
 

@@ -26,8 +26,8 @@ WARN_UNUSED enum err process_start(struct process *process, struct diag *diag);
 
 /* Asks for an orderly end; returns at once. */
 void process_stop(struct process *process);
-/* Waits until all threads have ended, at most timeout_ms; false when some have not (then only exit is
- * left). process_start must have returned. */
+/* Waits until all threads have ended, at most timeout_ms; false when some have not, or left a client
+ * behind: then only _exit is left. process_start must have returned. */
 bool process_join(struct process *process, int64_t timeout_ms);
 
 struct process_status {

@@ -125,18 +125,21 @@ static enum err open_parts(const struct worker *worker, struct worker_parts *par
     return ERR_OK;
 }
 
-static void close_parts(struct worker_parts *parts)
+/* False: a client was left, see kafka_consumer_destroy. */
+static bool close_parts(struct worker_parts *parts)
 {
+    bool all = true;
     engine_free(parts->engine);
     if (parts->outbox != NULL)
         kafka_outbox_destroy(parts->outbox);
     if (parts->journal != NULL)
-        kafka_journal_destroy(parts->journal);
+        all = kafka_journal_destroy(parts->journal);
     if (parts->store != NULL)
         redis_store_close(parts->store);
     if (parts->has_locale)
         icu_locale_close(&parts->locale);
     arena_destroy(&parts->names);
+    return all;
 }
 
 static void publish_status(struct worker *worker, const struct engine *engine)
@@ -169,7 +172,7 @@ static void *run_worker(void *argument)
                  log_text("error", diag.text[0] != '\0' ? diag.text : err_sentence(error)));
         atomic_store(&worker->failed, true);
     }
-    close_parts(&parts);
+    worker->left_client = !close_parts(&parts);
     atomic_store(&worker->ended, true);
     return NULL;
 }

@@ -27,7 +27,8 @@ struct worker {
     const struct worker_shared *shared;
     int number;
     pthread_t thread;
-    bool running; /* thread was started and not joined */
+    bool running;     /* thread was started and not joined */
+    bool left_client; /* once ended: see kafka_consumer_destroy */
     atomic_bool stop;
     atomic_bool ended;
     atomic_bool failed;

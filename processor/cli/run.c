@@ -93,10 +93,8 @@ static int serve(const struct config *config, const struct log *log)
     process_stop(run.process);
     pthread_join(run.starter, NULL);
     process_stop(run.process); /* what the start made meanwhile */
-    if (!process_join(run.process, END_MS)) {
-        log_line(log, LOG_WARN, "some threads did not end in time");
+    if (!process_join(run.process, END_MS))
         _exit(code);
-    }
     http_server_stop(server);
     process_free(run.process);
     return code;

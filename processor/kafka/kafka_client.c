@@ -162,6 +162,14 @@ rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, rd_kafka_type_t type, struct
     return client;
 }
 
+bool kafka_consumer_destroy(rd_kafka_t *client, bool was_assigned)
+{
+    if (!was_assigned && rd_kafka_version() < 0x020300ff)
+        return false;
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    return true;
+}
+
 /* One block: the list, the entries, the bytes. */
 struct kafka_properties *kafka_properties_copy(const struct kafka_properties *properties)
 {

@@ -61,6 +61,11 @@ void kafka_client_set(rd_kafka_conf_t *conf, const char *name, const char *value
 /* Makes a client; takes conf over, also when it fails. NULL: diag says why. */
 rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, rd_kafka_type_t type, struct diag *diag);
 
+/* Destroys a consumer that subscribed and has closed. librdkafka before 2.3.0 aborts the program when the
+ * group has answered a join but not yet handed out an assignment, so there a consumer that was never told
+ * of one is left as it is. False: it was left; its watch must stay, and the process must end by _exit. */
+WARN_UNUSED bool kafka_consumer_destroy(rd_kafka_t *client, bool was_assigned);
+
 /* A deep copy, to be given back with kafka_properties_free. */
 struct kafka_properties *kafka_properties_copy(const struct kafka_properties *properties);
 void kafka_properties_free(struct kafka_properties *properties);

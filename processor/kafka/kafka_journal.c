@@ -309,15 +309,16 @@ enum err kafka_journal_open(const struct kafka_journal_options *options, struct 
         error = kafka_watermark_open(options->properties, options->topic, options->log, wake, j,
                                      &j->watermark, diag);
     if (error != ERR_OK) {
-        kafka_journal_destroy(j);
+        (void)kafka_journal_destroy(j);
         return error;
     }
     *journal = j;
     return ERR_OK;
 }
 
-void kafka_journal_destroy(struct kafka_journal *j)
+bool kafka_journal_destroy(struct kafka_journal *j)
 {
+    bool was_given = j->assignment != NULL && kafka_assignment_was_given(j->assignment);
     if (j->watermark != NULL)
         kafka_watermark_close(j->watermark);
     if (j->assignment != NULL)
@@ -327,13 +328,15 @@ void kafka_journal_destroy(struct kafka_journal *j)
     if (j->client != NULL) {
         if (!j->closing)
             (void)rd_kafka_consumer_close(j->client);
-        rd_kafka_destroy(j->client);
+        if (!kafka_consumer_destroy(j->client, was_given))
+            return false;
     }
     if (j->assignment != NULL)
         kafka_assignment_free(j->assignment);
     free(j->topic);
     kafka_watch_destroy(&j->watch);
     free(j);
+    return true;
 }
 
 struct journal_port kafka_journal_port(struct kafka_journal *journal)

@@ -29,7 +29,7 @@ struct journal_port kafka_journal_port(struct kafka_journal *journal);
  * be called from any thread. */
 void kafka_journal_wake(struct kafka_journal *journal);
 /* Leaves the group first when journal_port.close was not called (without REVOKED events). Records that were
- * not released must not be used any more. */
-void kafka_journal_destroy(struct kafka_journal *journal);
+ * not released must not be used any more. False: see kafka_consumer_destroy. */
+bool kafka_journal_destroy(struct kafka_journal *journal);
 
 #endif

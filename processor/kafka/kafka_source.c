@@ -267,7 +267,14 @@ static enum err source_poll(void *self, int timeout_ms, bool records_wanted, str
     *event = (struct source_event){.kind = SOURCE_NOTHING};
     if (source_standing_hand_out(s, event) || answer_hand_out(s, 0, event))
         return ERR_OK;
-    if (records_wanted) {
+    /* The client's queue is left alone until the rebalance is answered: the next one may already lie in it,
+     * when the group was left or lost meanwhile. */
+    if (s->standing.list != NULL) {
+        if (s->answer.waiting && answer_hand_out(s, timeout_ms, event))
+            return ERR_OK;
+        if (!s->answer.waiting)
+            wait_ms(timeout_ms);
+    } else if (records_wanted) {
         wanted_again(s);
         if (records_hand_out(s, timeout_ms, event))
             return ERR_OK;
@@ -343,7 +350,7 @@ enum err kafka_source_open(const struct kafka_source_options *options, struct ka
         s->topics[i].name = checked(strdup(options->topics[i]));
     s->client = client_make(s, options, diag);
     if (s->client == NULL) {
-        kafka_source_destroy(s);
+        (void)kafka_source_destroy(s);
         return ERR_INVALID;
     }
     (void)rd_kafka_poll_set_consumer(s->client);
@@ -351,7 +358,7 @@ enum err kafka_source_open(const struct kafka_source_options *options, struct ka
     s->answers = rd_kafka_queue_new(s->client);
     enum err error = subscribe(s, diag);
     if (error != ERR_OK)
-        kafka_source_destroy(s);
+        (void)kafka_source_destroy(s);
     else
         *source = s;
     return error;
@@ -385,15 +392,16 @@ static void leave(struct kafka_source *s)
     }
 }
 
-void kafka_source_destroy(struct kafka_source *s)
+bool kafka_source_destroy(struct kafka_source *s)
 {
     if (s == NULL)
-        return;
+        return true;
     if (s->client != NULL) {
         leave(s);
         rd_kafka_queue_destroy(s->queue);
         rd_kafka_queue_destroy(s->answers);
-        rd_kafka_destroy_flags(s->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        if (!kafka_consumer_destroy(s->client, s->was_assigned))
+            return false;
     }
     while (s->free_batches != NULL) {
         struct batch *next = s->free_batches->next;
@@ -408,4 +416,5 @@ void kafka_source_destroy(struct kafka_source *s)
     free(s->topics);
     kafka_watch_destroy(&s->watch);
     free(s);
+    return true;
 }

@@ -26,7 +26,7 @@ WARN_UNUSED enum err kafka_source_open(const struct kafka_source_options *option
                                        struct kafka_source **source, struct diag *diag);
 struct source_port kafka_source_port(struct kafka_source *source);
 /* Leaves the group where source_port.close was not called. Batches that were not released must not be used
- * any more. */
-void kafka_source_destroy(struct kafka_source *source);
+ * any more. False: see kafka_consumer_destroy. */
+bool kafka_source_destroy(struct kafka_source *source);
 
 #endif

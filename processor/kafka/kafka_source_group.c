@@ -83,10 +83,12 @@ void source_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t what,
     struct kafka_source *s = opaque;
     assert(s->standing.list == NULL);
     s->standing = (struct standing){.list = rd_kafka_topic_partition_list_copy(list)};
-    if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+    if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         s->standing.kind = SOURCE_ASSIGNED;
-    else
+        s->was_assigned = true;
+    } else {
         s->standing.kind = rd_kafka_assignment_lost(client) ? SOURCE_LOST : SOURCE_REVOKED;
+    }
     rd_kafka_yield(client);
 }
 
@@ -176,6 +178,10 @@ bool source_standing_hand_out(struct kafka_source *s, struct source_event *event
     if (standing->list == NULL || standing->handed_out)
         return false;
     if (standing->kind == SOURCE_ASSIGNED) {
+        if (s->closing) { /* nobody wants it any more */
+            source_standing_give_up(s);
+            return false;
+        }
         if (!assignments_look_up(s))
             return false;
     } else {

@@ -67,6 +67,7 @@ struct kafka_source {
     struct batch *free_batches;
     int64_t unwanted_since_us; /* 0: they are wanted */
     bool paused, closing;
+    bool was_assigned; /* the group has handed out an assignment, be it an empty one */
     unsigned troubles_seen;
     char text[320];
 };

@@ -74,7 +74,7 @@ struct source_port {
 
     /* The next event, waiting up to timeout_ms (0: do not wait). Records only where they are wanted; the
      * other events get through always. Between a rebalance event and `served` no further one comes;
-     * records and answers do. Error: ERR_REFUSED with event->text for what waiting cannot mend
+     * answers do, and records may. Error: ERR_REFUSED with event->text for what waiting cannot mend
      * (authorisation). */
     enum err (*poll)(void *self, int timeout_ms, bool records_wanted, struct source_event *event);
 

@@ -82,7 +82,7 @@ static void test_nobody_there_is_said_and_waited_for(void **state)
     while (!port.closed(port.self) && member_now_ms() < until)
         assert_int_equal(port.poll(port.self, 50, &event), ERR_OK);
     assert_true(port.closed(port.self));
-    kafka_journal_destroy(journal);
+    (void)kafka_journal_destroy(journal);
     arena_destroy(&arena);
 }
 

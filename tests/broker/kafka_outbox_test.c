@@ -35,7 +35,7 @@ static void bench_open(struct bench *bench, int worker, bool transactional)
 static void bench_close(struct bench *bench)
 {
     kafka_outbox_destroy(bench->outbox);
-    kafka_journal_destroy(bench->journal);
+    (void)kafka_journal_destroy(bench->journal);
 }
 
 /* One message and its settled record, for each of `count` sends. */
@@ -243,7 +243,7 @@ static void test_a_stale_generation_is_refused(void **state)
     assert_int_equal(kafka_site_count(&site, site.outbound, 0, true), 1);
     bench.out.set_group_metadata(bench.out.self, NULL);
     assert_false(bench.out.ready(bench.out.self, 0));
-    kafka_journal_destroy(second);
+    (void)kafka_journal_destroy(second);
     bench_close(&bench);
 }
 
