@@ -12,6 +12,7 @@ struct definition {
     uint32_t version;
     struct campaign *campaign; /* NULL: the policy, or a text that does not compile */
     struct policy *policy;
+    struct campaign_definition source;
     struct arena arena;
 };
 
@@ -94,6 +95,7 @@ static struct definition *compile(struct definitions *definitions, struct span i
     /* Snippets stay where they are read, and the journal's records do not. */
     struct campaign_definition kept = {arena_copy(&definition->arena, source->text),
                                        arena_copy(&definition->arena, source->snippets)};
+    definition->source = kept;
     enum err error =
         id.size == 0
             ? policy_definition_compile(&kept, version, &definition->arena, &definition->policy, &diags)
@@ -159,4 +161,15 @@ enum err definitions_add(struct definitions *definitions, struct span id, uint32
         definition = compile(definitions, id, version, source);
     pthread_mutex_unlock(&definitions->lock);
     return definition->campaign == NULL && definition->policy == NULL ? ERR_INVALID : ERR_OK;
+}
+
+bool definitions_text(struct definitions *definitions, struct span id, uint32_t version,
+                      struct campaign_definition *definition)
+{
+    pthread_mutex_lock(&definitions->lock);
+    const struct definition *found = find(definitions, id, version);
+    pthread_mutex_unlock(&definitions->lock);
+    if (found != NULL)
+        *definition = found->source;
+    return found != NULL;
 }

@@ -36,6 +36,10 @@ WARN_UNUSED enum err definitions_campaign(struct definitions *definitions, struc
 WARN_UNUSED enum err definitions_policy(struct definitions *definitions, uint32_t version,
                                         const struct policy **policy);
 
+/* The text of a definition that was compiled; false: it was not. Lives as long as `definitions`. */
+bool definitions_text(struct definitions *definitions, struct span id, uint32_t version,
+                      struct campaign_definition *definition);
+
 /* Makes a definition known (id empty: a policy's) and compiles it. Adding a version again has no effect.
  * ERR_INVALID: it does not compile (logged once). */
 WARN_UNUSED enum err definitions_add(struct definitions *definitions, struct span id, uint32_t version,

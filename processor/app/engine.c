@@ -19,6 +19,9 @@ const struct engine_bounds engine_bounds_live = {
     .block_bytes = 64 * 1024,
     .slice_users = 1000,
     .walk_users = 50000,
+    .sweep_users = 1000,
+    .sweep_bytes = 64 * 1024,
+    .sweep_rest = 9,
 };
 
 static void *checked(void *memory)
@@ -42,6 +45,7 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
     metrics_batch_init(&engine->numbers);
     arena_init(&engine->batch, 1024 * 1024);
     walk_init(&engine->walk);
+    engine->sweep.partition = -1;
     engine->now_ms = steady_clock_now(&engine->clock);
     engine->monotonic_ms = ports->clock.monotonic_ms(ports->clock.self);
     return engine;
@@ -143,6 +147,8 @@ static void take_record(struct engine *engine, const struct journal_event *event
                   (partition->queue_first == partition->queue_count ||
                    partition->queue[partition->queue_count - 1].offset < event->offset);
     if (!wanted) {
+        if (partition != NULL && partition->phase == PARTITION_LOOKING)
+            partition_look(engine, partition, event);
         journal->release(journal->self, event->record);
         return;
     }
@@ -153,8 +159,13 @@ static void take_record(struct engine *engine, const struct journal_event *event
 static void take_end(struct engine *engine, const struct journal_event *event)
 {
     struct partition *partition = engine_partition(engine, event->partition);
-    if (partition == NULL || partition->phase < PARTITION_CATCHING_UP)
+    if (partition == NULL || partition->phase < PARTITION_LOOKING)
         return;
+    if (partition->phase == PARTITION_LOOKING) {
+        if (event->offset >= partition->mark.high)
+            partition_begin_without_snapshot(engine, partition);
+        return;
+    }
     partition->end_offset = event->offset;
     partition_update_position(engine, partition);
 }
@@ -185,9 +196,14 @@ static void take_event(struct engine *engine, const struct journal_event *event)
         if (partition != NULL)
             partition_watermark(engine, partition, event);
         break;
+    case JOURNAL_TRIMMED:
+        partition = engine_partition(engine, event->partition);
+        if (partition != NULL)
+            partition_trimmed(engine, partition, event->low);
+        break;
     case JOURNAL_RANGE:
         partition = engine_partition(engine, event->partition);
-        if (partition != NULL && partition->phase >= PARTITION_CATCHING_UP)
+        if (partition != NULL && partition->phase >= PARTITION_LOOKING)
             partition_begin_attach(engine, partition, "its place is no longer in the log");
         break;
     case JOURNAL_AWAY:
@@ -380,6 +396,7 @@ enum err engine_turn(struct engine *engine, int max_wait_ms, struct diag *diag)
     ask_marks(engine);
     engine_fire(engine);
     engine_write_slices(engine);
+    engine_sweep(engine);
     engine_check_heads(engine);
     publish_numbers(engine);
     const struct journal_port *journal = engine->ports.journal;

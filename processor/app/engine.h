@@ -10,6 +10,8 @@
  *   engine_slices.c     what concerns many users of a partition, as it is folded: cursors
  *   engine_cursors.c    the next slices of open cursors
  *   engine_walk.c       all users of a partition in order of id, a scan at a time
+ *   engine_snapshot.c   snapshots as they are folded, and a replay that begins at one
+ *   engine_sweep.c      writing them, and trimming the journal
  *   engine_fire.c       due sends -> one transaction
  *   engine_flight.c     what becomes of it
  *   engine_partition.c  what is known of one partition
@@ -43,6 +45,9 @@ struct engine_bounds {
     size_t block_bytes; /* of settled entries, about */
     size_t slice_users; /* in one slice, at most */
     size_t walk_users;  /* ids kept of a scan over all users; twice as many during it */
+    size_t sweep_users; /* in one record of a sweep, at most */
+    size_t sweep_bytes; /* and about */
+    int sweep_rest;     /* after each record a sweep rests this many times as long as the record took */
 };
 extern const struct engine_bounds engine_bounds_live;
 
@@ -59,6 +64,7 @@ struct engine_options {
     struct fold_limits limits;
     const struct name_set *profile_attributes; /* what is kept of profiles; NULL: all */
     int64_t mark_window_ms;                    /* ENGINE_MARK_WINDOW_MS live */
+    int64_t sweep_every_ms;                    /* from the beginning of one to that of the next; 0: never */
     int worker;                                /* for messages */
 };
 

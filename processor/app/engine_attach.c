@@ -4,6 +4,8 @@
  *   OPENING      until no transaction of our own from a former tenure of p is undecided
  *   READING      head, partition state and the former owner's ids from the store; a mark asked for
  *                after the assignment (so that it covers whatever that owner had under way)
+ *   LOOKING      only where there is no view and the log was trimmed: for the partition snapshot that was
+ *                taken at the log's start (engine_snapshot.c)
  *   CATCHING_UP  fold from the head until the mark is passed
  *   ATTACHED     own ids beside the head, near horizon loaded: p fires
  */
@@ -41,6 +43,7 @@ void partition_begin_attach(struct engine *engine, struct partition *partition, 
     /* Every cache goes; what is in flight stays, it speaks of our own transactions. */
     horizon_clear(&partition->horizon);
     engine_forget_slices(engine, partition);
+    engine_forget_sweep(engine, partition);
     partition_forget_campaigns(partition);
     partition_state_free(&partition->state);
     partition_state_init(&partition->state);
@@ -92,6 +95,14 @@ static void read_view(struct engine *engine, struct partition *partition)
     engine_ask_marks(engine, &partition->id, 1);
 }
 
+void partition_catch_up(struct engine *engine, struct partition *partition)
+{
+    partition->end_offset = -1;
+    partition->position = partition->head;
+    set_phase(engine, partition, PARTITION_CATCHING_UP);
+    partition_update_position(engine, partition);
+}
+
 /* The mark is answered: begin to fold. */
 static void start_reading(struct engine *engine, struct partition *partition)
 {
@@ -109,23 +120,21 @@ static void start_reading(struct engine *engine, struct partition *partition)
         partition->unwritten = true;
         partition->rebuild = false;
     }
+    bool trimmed = partition->unwritten && partition->log_start > 0;
     enum err error = journal->start(journal->self, partition->id, partition->head);
     if (error != ERR_OK) {
         partition->retry_at_ms = engine->monotonic_ms + STORE_RETRY_MS;
         return;
     }
-    partition->end_offset = -1;
-    partition->position = partition->head;
-    set_phase(engine, partition, PARTITION_CATCHING_UP);
-    partition_update_position(engine, partition);
+    if (trimmed)
+        set_phase(engine, partition, PARTITION_LOOKING);
+    else
+        partition_catch_up(engine, partition);
 }
 
-/* The first fold batch writes the view's first head. Where there was nothing to fold, an empty commit
- * does, so that the ids can stand beside it. */
-static enum err write_first_head(struct engine *engine, struct partition *partition)
+enum err partition_write_first(struct engine *engine, struct partition *partition,
+                               const struct store_user_write *writes, size_t count)
 {
-    if (!partition->unwritten)
-        return ERR_OK;
     const struct store_port *store = engine->ports.store;
     struct store_read read = {.partition = partition->id};
     enum err error = store->fold_read(store->self, &read, 1, &engine->batch);
@@ -136,7 +145,9 @@ static enum err write_first_head(struct engine *engine, struct partition *partit
     struct store_commit commit = {.partition = partition->id,
                                   .expected_head = STORE_NO_HEAD,
                                   .new_head = partition->head,
-                                  .part = buf_span(&engine->scratch)};
+                                  .part = buf_span(&engine->scratch),
+                                  .writes = writes,
+                                  .count = count};
     error = store->fold_commit(store->self, &commit, 1);
     if (error == ERR_OK)
         partition->unwritten = false;
@@ -197,7 +208,9 @@ static void finish_attach(struct engine *engine, struct partition *partition)
     const struct store_port *store = engine->ports.store;
     const struct outbox_port *outbox = engine->ports.outbox;
     arena_reset(&engine->batch);
-    enum err error = write_first_head(engine, partition);
+    /* The first fold batch writes the view's first head. Where there was nothing to fold, an empty commit
+     * does, so that the ids can stand beside it. */
+    enum err error = partition->unwritten ? partition_write_first(engine, partition, NULL, 0) : ERR_OK;
     if (error == ERR_OK)
         error = store->ids_write(store->self, partition->id, partition->head, outbox->ids(outbox->self));
     if (error == ERR_CONFLICT) {
@@ -210,6 +223,12 @@ static void finish_attach(struct engine *engine, struct partition *partition)
     }
     if (!load_horizon(engine, partition))
         return;
+    if (partition->state.sweep.restoring != 0) {
+        log_line(engine->options.log, LOG_ERROR,
+                 "the sweep that the journal begins with was never finished: some users' states are lost",
+                 log_number("partition", partition->id));
+        partition->state.sweep.restoring = 0;
+    }
     set_phase(engine, partition, PARTITION_ATTACHED);
     metrics_count(&engine->numbers, METRIC_ATTACHES, 1);
     log_line(engine->options.log, LOG_INFO, "attached", log_number("partition", partition->id),
@@ -233,6 +252,8 @@ void partition_attach(struct engine *engine, struct partition *partition)
         else if (partition->mark.answered)
             start_reading(engine, partition);
         break;
+    case PARTITION_LOOKING:
+        break; /* what the journal hands out decides */
     case PARTITION_CATCHING_UP:
         if (partition->mark.sequence == 0)
             finish_attach(engine, partition);

@@ -23,6 +23,7 @@ struct batch_user {
 struct share {
     struct partition *partition;
     size_t record_count; /* of its queue, from queue_first */
+    int64_t offset;      /* of the record being folded */
     struct batch_record {
         const struct entry *entries;
         size_t count;
@@ -86,6 +87,8 @@ static void decode_record(struct engine *engine, struct share *share, const stru
             share_user(engine, share, user);
         for (size_t i = 0; entry.kind == ENTRY_SLICE && i < entry.slice.user_count; i++)
             share_user(engine, share, entry.slice.users[i]);
+        for (size_t i = 0; entry.kind == ENTRY_SNAPSHOT && i < entry.snapshot.user_count; i++)
+            share_user(engine, share, entry.snapshot.users[i].user);
         *ARENA_PUSH(&engine->batch, &entries, &count, &capacity) = entry;
     }
     if (error != ERR_NOT_FOUND)
@@ -145,6 +148,29 @@ static void take_record(void *self, const struct decision_record *record)
                          record);
 }
 
+/* This record concerns the user. One who is new is covered by the sweep that is under way: a replay that
+ * begins with it meets all there is of him. */
+static void touch(const struct share *share, struct batch_user *user)
+{
+    if (user->state.folded_offset < 0)
+        user_state_set_swept(&user->state, share->partition->state.sweep.number);
+    user->state.folded_offset = share->offset;
+    user->touched = true;
+}
+
+/* Users' states as a sweep wrote them; see engine_snapshot.c. */
+static void fold_snapshot(struct engine *engine, struct share *share, const struct snapshot *snapshot)
+{
+    if (!snapshots_begin(engine, share->partition, share->offset, snapshot))
+        return;
+    for (size_t i = 0; i < snapshot->user_count; i++) {
+        struct batch_user *user = share_user(engine, share, snapshot->users[i].user);
+        user->touched |=
+            snapshots_fold_user(engine, share->partition, snapshot, &snapshot->users[i], &user->state);
+    }
+    snapshots_end(engine, share->partition, share->offset, snapshot);
+}
+
 /* Up to a thousand users of something that concerns many; see engine_slices.c. */
 static void fold_slice(struct engine *engine, struct share *share, struct fold *fold,
                        const struct slice *slice)
@@ -156,7 +182,7 @@ static void fold_slice(struct engine *engine, struct share *share, struct fold *
     for (size_t i = 0; i < slice->user_count; i++) {
         struct batch_user *user = share_user(engine, share, slice->users[i]);
         slices_fold_user(&work, fold, &user->state, partition->state.append_max_ms);
-        user->touched = true;
+        touch(share, user);
     }
     if (slices_end(engine, partition, &work, slice)) {
         partition_forget_campaigns(partition);
@@ -225,10 +251,14 @@ static void fold_entry(struct engine *engine, struct share *share, struct fold *
     case ENTRY_SLICE:
         fold_slice(engine, share, fold, &entry->slice);
         return;
-    default:
-        return; /* written by a later version of the program for its own use */
+    case ENTRY_SNAPSHOT:
+        fold_snapshot(engine, share, &entry->snapshot);
+        return;
+    case ENTRY_PARTITION_SNAPSHOT:
+        snapshots_begin_sweep(engine, partition, share->offset, &entry->partition_snapshot);
+        return;
     }
-    user->touched = true;
+    touch(share, user);
 }
 
 static void fold_share(struct engine *engine, struct share *share)
@@ -241,7 +271,9 @@ static void fold_share(struct engine *engine, struct share *share)
         const struct queued_record *queued = &partition->queue[partition->queue_first + i];
         if (queued->append_ms > partition->state.append_max_ms)
             partition->state.append_max_ms = queued->append_ms;
-        place.offset = queued->offset;
+        if (partition->state.sweep.begun_ms == INT64_MIN)
+            partition->state.sweep.begun_ms = queued->append_ms;
+        place.offset = share->offset = queued->offset;
         for (size_t k = 0; k < share->records[i].count; k++) {
             place.index = (uint32_t)k;
             place.number = 0;
@@ -314,8 +346,6 @@ static void prepare_commit(struct engine *engine, struct share *share, struct st
         struct store_user_write *write = &writes[count++];
         write->user = user->node.user;
         write->due_ms = decide_next_due(&user->state);
-        if (user_state_is_empty(&user->state))
-            continue;
         buf_clear(&engine->scratch);
         user_state_encode(&user->state, &engine->scratch);
         write->state = arena_copy(&engine->batch, buf_span(&engine->scratch));

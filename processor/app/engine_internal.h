@@ -23,8 +23,10 @@
 #define END_TRANSACTION_MS 4000 /* longest wait for an outcome while partitions are given up */
 
 enum partition_phase {
-    PARTITION_OPENING,     /* waiting until no transaction of a former tenure is undecided */
-    PARTITION_READING,     /* head and ids to be read, first mark to be answered */
+    PARTITION_OPENING, /* waiting until no transaction of a former tenure is undecided */
+    PARTITION_READING, /* head and ids to be read, first mark to be answered */
+    PARTITION_LOOKING, /* no view, and a log that was trimmed: the snapshot taken at its start is looked for
+                        */
     PARTITION_CATCHING_UP, /* folding until the first mark is passed */
     PARTITION_ATTACHED,    /* fires */
 };
@@ -96,6 +98,10 @@ struct partition {
     bool slices_out;         /* slices were written that have not come back */
     int64_t slices_since_ms; /* monotonic: when */
 
+    bool sweep_out;       /* a record of a sweep was written that has not come back */
+    int64_t sweep_out_ms; /* monotonic: when */
+    int64_t trim_at_ms;   /* monotonic: asked for again */
+
     const struct policy *policy;
     const struct campaign_set *campaigns; /* as of the head; NULL: to be built */
     struct arena campaigns_arena;
@@ -124,6 +130,15 @@ struct walk {
     size_t count, capacity, next;
 };
 
+/* The partition that this engine sweeps now; see engine_sweep.c. */
+struct sweep {
+    int32_t partition; /* -1: none */
+    struct store_scan scan;
+    size_t left;     /* users met by this scan whom the sweep did not cover */
+    bool waits;      /* for partition->sweep_out */
+    int64_t next_ms; /* monotonic */
+};
+
 struct engine {
     struct engine_options options;
     struct engine_ports ports;
@@ -136,6 +151,7 @@ struct engine {
     size_t partition_slots;
     struct transaction transactions[PRODUCERS];
     struct walk walk;
+    struct sweep sweep;
     uint64_t mark_sequence;
     size_t queued_records;
     size_t queued_bytes;
@@ -181,6 +197,11 @@ void partition_attach(struct engine *engine, struct partition *partition);
 void partition_watch_orphans(struct engine *engine, struct partition *partition);
 void partition_refill_horizon(struct engine *engine, struct partition *partition);
 void engine_check_heads(struct engine *engine);
+/* Writes the first head of a view, with these users. */
+enum err partition_write_first(struct engine *engine, struct partition *partition,
+                               const struct store_user_write *writes, size_t count);
+/* Reads the journal from the head on, towards the mark. */
+void partition_catch_up(struct engine *engine, struct partition *partition);
 /* A store call failed: says so, sets when to try again. */
 void engine_store_failed(struct engine *engine, struct partition *partition, enum err error);
 
@@ -213,6 +234,10 @@ void partition_land_flights(struct engine *engine, struct partition *partition);
 /* engine_slices.c: what concerns many users, as it is folded */
 /* No user: where the ids of events about things are remembered. */
 struct span slices_memory_of(const struct event *event);
+#define SLICES_MEMORIES 16
+/* All of them, by number; and whether a user is one. */
+struct span slices_memory(size_t number);
+bool slices_is_memory(struct span user);
 /* An event about a thing opens a cursor for each campaign that it may trigger. */
 void slices_open_thing(struct engine *engine, struct partition *partition, struct fold *fold,
                        const struct event *event, bool duplicate);
@@ -272,6 +297,30 @@ void walk_turn(struct engine *engine, struct partition *partition, const struct 
 /* The next slice of the cursor, users in the engine's batch; false: not yet. */
 bool walk_slice(struct engine *engine, const struct partition *partition,
                 const struct partition_cursor *cursor, struct slice *slice);
+
+/* engine_snapshot.c */
+/* A record while the snapshot is looked for that was taken at the log's start; when it is this one, the
+ * partition begins with it. */
+void partition_look(struct engine *engine, struct partition *partition, const struct journal_event *event);
+/* There is none: what was before the log's start is lost. */
+void partition_begin_without_snapshot(struct engine *engine, struct partition *partition);
+void snapshots_begin_sweep(struct engine *engine, struct partition *partition, int64_t offset,
+                           const struct partition_snapshot *snapshot);
+/* False: the record does not count. */
+bool snapshots_begin(struct engine *engine, struct partition *partition, int64_t offset,
+                     const struct snapshot *snapshot);
+/* Makes the user's state what the snapshot says, when that is valid; false otherwise. */
+bool snapshots_fold_user(struct engine *engine, const struct partition *partition,
+                         const struct snapshot *snapshot, const struct snapshot_user *user,
+                         struct user_state *state);
+void snapshots_end(struct engine *engine, struct partition *partition, int64_t offset,
+                   const struct snapshot *snapshot);
+
+/* engine_sweep.c */
+void engine_sweep(struct engine *engine);
+/* The partition is attached anew, or gone. */
+void engine_forget_sweep(struct engine *engine, struct partition *partition);
+void partition_trimmed(struct engine *engine, struct partition *partition, int64_t log_start);
 
 /* engine_records.c: decision records as they are written */
 #define DECISION_ID_BYTES 96

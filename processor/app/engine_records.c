@@ -31,7 +31,9 @@ struct outbox_record engine_decision_record(struct engine *engine, const struct 
 void engine_note_decision(struct engine *engine, const struct partition *partition, int64_t offset,
                           uint32_t index, uint32_t number, const struct decision_record *record)
 {
-    if (offset < partition->noted_until)
+    /* A replay that began at a snapshot goes over what was told before, and from states that are not
+     * complete yet. */
+    if (offset < partition->noted_until || partition->state.sweep.restoring != 0)
         return;
     metrics_outcome(&engine->numbers, record);
     if (engine->options.decisions == ENGINE_DECISIONS_OFF ||

@@ -17,15 +17,23 @@
 
 /* ---- events about things -------------------------------------------------------------------------- */
 
-#define MEMORIES 16 /* each remembers as many ids as a user may */
+/* Each remembers as many ids as a user may. No user has a control character in his id. */
+struct span slices_memory(size_t number)
+{
+    static const char names[SLICES_MEMORIES][2] = {
+        "\x1F\x40", "\x1F\x41", "\x1F\x42", "\x1F\x43", "\x1F\x44", "\x1F\x45", "\x1F\x46", "\x1F\x47",
+        "\x1F\x48", "\x1F\x49", "\x1F\x4A", "\x1F\x4B", "\x1F\x4C", "\x1F\x4D", "\x1F\x4E", "\x1F\x4F"};
+    return span_make(names[number], sizeof names[0]);
+}
+
+bool slices_is_memory(struct span user)
+{
+    return user.size == 2 && user.data[0] == '\x1F';
+}
 
 struct span slices_memory_of(const struct event *event)
 {
-    /* No user has a control character in his id. */
-    static const char names[MEMORIES][2] = {
-        "\x1F\x40", "\x1F\x41", "\x1F\x42", "\x1F\x43", "\x1F\x44", "\x1F\x45", "\x1F\x46", "\x1F\x47",
-        "\x1F\x48", "\x1F\x49", "\x1F\x4A", "\x1F\x4B", "\x1F\x4C", "\x1F\x4D", "\x1F\x4E", "\x1F\x4F"};
-    return span_make(names[hash_bytes(event->id, 0) % MEMORIES], sizeof names[0]);
+    return slices_memory(hash_bytes(event->id, 0) % SLICES_MEMORIES);
 }
 
 static bool is_triggered(const struct fold *fold, const struct campaign_slot *slot,

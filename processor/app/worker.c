@@ -114,6 +114,7 @@ static enum err open_parts(const struct worker *worker, struct worker_parts *par
                    .max_age_ms = config->intake_max_age},
         .profile_attributes = &config->profile_attributes,
         .mark_window_ms = ENGINE_MARK_WINDOW_MS,
+        .sweep_every_ms = config->journal_snapshots,
         .worker = worker->number,
     };
     struct engine_ports ports = {.journal = &parts->journal_port,

@@ -11,6 +11,7 @@ enum {
     EVENT_TRACESTATE = 4,
     PROFILE_TOMBSTONE = 2,
     SLICE_LAST = 1,
+    SNAPSHOT_LAST = 1,
 };
 
 /* A row of journal_writer.rows. The topic is found again in the encoded lives, which may move. */
@@ -162,6 +163,40 @@ static void append_slice(struct buf *body, const struct slice *slice)
         varint_append_span(body, slice->users[i]);
 }
 
+static void append_users(struct buf *body, const struct snapshot_user *users, size_t count)
+{
+    varint_append(body, count);
+    for (size_t i = 0; i < count; i++) {
+        varint_append_span(body, users[i].user);
+        varint_append_span(body, users[i].state);
+    }
+}
+
+static void append_snapshot(struct buf *body, const struct snapshot *snapshot)
+{
+    buf_append_byte(body, snapshot->last ? SNAPSHOT_LAST : 0);
+    varint_append(body, snapshot->sweep);
+    varint_append_signed(body, snapshot->after);
+    varint_append_signed(body, snapshot->taken);
+    append_users(body, snapshot->users, snapshot->user_count);
+}
+
+static void append_partition_snapshot(struct buf *body, const struct partition_snapshot *snapshot)
+{
+    varint_append(body, snapshot->sweep);
+    varint_append_signed(body, snapshot->taken);
+    varint_append_span(body, snapshot->part);
+    varint_append(body, snapshot->definition_count);
+    for (size_t i = 0; i < snapshot->definition_count; i++) {
+        const struct snapshot_definition *definition = &snapshot->definitions[i];
+        varint_append_span(body, definition->id);
+        varint_append(body, definition->version);
+        varint_append_span(body, definition->text);
+        varint_append_span(body, definition->snippets);
+    }
+    append_users(body, snapshot->users, snapshot->user_count);
+}
+
 static int64_t arrival_of(const struct entry *entry)
 {
     switch (entry->kind) {
@@ -197,8 +232,12 @@ void journal_writer_add(struct journal_writer *writer, const struct entry *entry
     case ENTRY_SLICE:
         append_slice(&writer->body, &entry->slice);
         break;
-    default:
-        assert(!"an entry of a kind that cannot be written yet");
+    case ENTRY_SNAPSHOT:
+        append_snapshot(&writer->body, &entry->snapshot);
+        break;
+    case ENTRY_PARTITION_SNAPSHOT:
+        append_partition_snapshot(&writer->body, &entry->partition_snapshot);
+        break;
     }
     buf_append_byte(&writer->entries, (char)entry->kind);
     varint_append_span(&writer->entries, buf_span(&writer->body));
@@ -381,6 +420,50 @@ static void read_slice(const struct journal_reader *reader, struct cursor *body,
     slice->users = users;
 }
 
+static const struct snapshot_user *read_users(const struct journal_reader *reader, struct cursor *body,
+                                              size_t *count)
+{
+    *count = cursor_varint_max(body, cursor_left(body) / 2);
+    struct snapshot_user *users = ARENA_ARRAY(reader->arena, struct snapshot_user, *count);
+    for (size_t i = 0; i < *count; i++) {
+        users[i].user = cursor_span(body);
+        users[i].state = cursor_span(body);
+    }
+    return users;
+}
+
+static void read_snapshot(const struct journal_reader *reader, struct cursor *body,
+                          struct snapshot *snapshot)
+{
+    uint8_t flags = cursor_byte(body);
+    if ((flags & ~SNAPSHOT_LAST) != 0)
+        cursor_fail(body);
+    snapshot->last = (flags & SNAPSHOT_LAST) != 0;
+    snapshot->sweep = cursor_varint(body);
+    snapshot->after = cursor_varint_signed(body);
+    snapshot->taken = cursor_varint_signed(body);
+    snapshot->users = read_users(reader, body, &snapshot->user_count);
+}
+
+static void read_partition_snapshot(const struct journal_reader *reader, struct cursor *body,
+                                    struct partition_snapshot *snapshot)
+{
+    snapshot->sweep = cursor_varint(body);
+    snapshot->taken = cursor_varint_signed(body);
+    snapshot->part = cursor_span(body);
+    snapshot->definition_count = cursor_varint_max(body, cursor_left(body) / 4);
+    struct snapshot_definition *definitions =
+        ARENA_ARRAY(reader->arena, struct snapshot_definition, snapshot->definition_count);
+    for (size_t i = 0; i < snapshot->definition_count; i++) {
+        definitions[i].id = cursor_span(body);
+        definitions[i].version = (uint32_t)cursor_varint_max(body, UINT32_MAX);
+        definitions[i].text = cursor_span(body);
+        definitions[i].snippets = cursor_span(body);
+    }
+    snapshot->definitions = definitions;
+    snapshot->users = read_users(reader, body, &snapshot->user_count);
+}
+
 enum err journal_reader_next(struct journal_reader *reader, struct entry *entry)
 {
     if (reader->at == reader->end)
@@ -407,6 +490,12 @@ enum err journal_reader_next(struct journal_reader *reader, struct entry *entry)
         break;
     case ENTRY_SLICE:
         read_slice(reader, &body, &entry->slice);
+        break;
+    case ENTRY_SNAPSHOT:
+        read_snapshot(reader, &body, &entry->snapshot);
+        break;
+    case ENTRY_PARTITION_SNAPSHOT:
+        read_partition_snapshot(reader, &body, &entry->partition_snapshot);
         break;
     default:
         return ERR_VERSION;

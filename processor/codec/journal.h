@@ -19,6 +19,11 @@
  *     SETTLED  user, campaign, version, key, trigger_id, step, attempt, outcome, reason, due, then
  *              new_due - due, at - due (all zigzag)
  *     SLICE    flags (1: last), cursor, after, count of users, each
+ *     SNAPSHOT flags (1: last), sweep, after (zigzag), taken (zigzag), count of users, for each the id and
+ *              the state
+ *     PARTITION_SNAPSHOT
+ *              sweep, taken (zigzag), the partition's state, count of definitions, for each id, version,
+ *              text and snippets; users as in SNAPSHOT
  *     CONTROL  control kind, id, version, sequence, option, definition, snippets, at (zigzag)
  *
  * where a source is: index of its life, offset - floor (zigzag), index in the record. This is persisted
@@ -47,8 +52,7 @@ struct journal_writer {
 
 void journal_writer_free(struct journal_writer *writer);
 
-/* Adds an entry; nothing of it is kept. Kinds EVENT, THING, PROFILE, SETTLED, CONTROL,
- * SLICE. */
+/* Adds an entry; nothing of it is kept. */
 void journal_writer_add(struct journal_writer *writer, const struct entry *entry);
 
 /* About how many bytes the block has now (never less than it will have). */

@@ -5,7 +5,7 @@
 
 #include "base/varint.h"
 
-#define LAYOUT 2
+#define LAYOUT 3
 #define MAX_LIVES 4096 /* of all source partitions; the least used is forgotten beyond */
 
 static void *grow(void *items, size_t *capacity, size_t item_bytes)
@@ -33,7 +33,9 @@ static struct span own(struct span bytes)
 
 void partition_state_init(struct partition_state *state)
 {
-    *state = (struct partition_state){.append_max_ms = INT64_MIN, .arrived_max_ms = INT64_MIN};
+    *state = (struct partition_state){.append_max_ms = INT64_MIN,
+                                      .arrived_max_ms = INT64_MIN,
+                                      .sweep = {.begun_ms = INT64_MIN, .ended = -1}};
 }
 
 static void cursor_free(struct partition_cursor *cursor)
@@ -272,6 +274,31 @@ static void encode_life(const struct source_life *life, struct buf *out)
     }
 }
 
+static void encode_sweep(const struct sweep_state *sweep, struct buf *out)
+{
+    varint_append(out, sweep->number);
+    varint_append(out, sweep->open);
+    varint_append_signed(out, sweep->taken);
+    varint_append_signed(out, sweep->at);
+    varint_append_signed(out, sweep->begun_ms);
+    varint_append_signed(out, sweep->ended);
+    varint_append_signed(out, sweep->keep_from);
+    varint_append(out, sweep->restoring);
+}
+
+static struct sweep_state decode_sweep(struct cursor *cursor)
+{
+    struct sweep_state sweep = {.number = cursor_varint(cursor)};
+    sweep.open = cursor_varint_max(cursor, 1) != 0;
+    sweep.taken = cursor_varint_signed(cursor);
+    sweep.at = cursor_varint_signed(cursor);
+    sweep.begun_ms = cursor_varint_signed(cursor);
+    sweep.ended = cursor_varint_signed(cursor);
+    sweep.keep_from = cursor_varint_signed(cursor);
+    sweep.restoring = cursor_varint(cursor);
+    return sweep;
+}
+
 void partition_state_encode(const struct partition_state *state, struct buf *out)
 {
     buf_append_byte(out, LAYOUT);
@@ -297,6 +324,7 @@ void partition_state_encode(const struct partition_state *state, struct buf *out
     varint_append(out, state->cursor_count);
     for (size_t i = 0; i < state->cursor_count; i++)
         encode_cursor(&state->cursors[i], out);
+    encode_sweep(&state->sweep, out);
 }
 
 static void decode_life(struct cursor *cursor, struct partition_state *state)
@@ -348,6 +376,7 @@ enum err partition_state_decode(struct span bytes, struct partition_state *state
     size_t cursors = cursor_varint_max(&cursor, cursor_left(&cursor));
     for (size_t i = 0; i < cursors && !cursor.failed; i++)
         decode_cursor(&cursor, state);
+    state->sweep = decode_sweep(&cursor);
     if (cursor.failed)
         return ERR_TRUNCATED;
     return cursor_left(&cursor) == 0 ? ERR_OK : ERR_CORRUPT;

@@ -64,6 +64,20 @@ struct partition_cursor {
     bool duplicate;     /* THING: its id was seen before */
 };
 
+/* Where the sweep stands that re-appends all users' states (core/entry.h: struct snapshot), and what can
+ * be trimmed. */
+struct sweep_state {
+    uint64_t number; /* of sweeps begun, the one that is open included */
+    bool open;
+    int64_t taken;      /* OPEN: the head that its partition snapshot was taken at */
+    int64_t at;         /* OPEN: journal offset of its last record that counted */
+    int64_t begun_ms;   /* append time of its partition snapshot; before the first, of the first record */
+    int64_t ended;      /* offset of the record that ended the last one; -1 */
+    int64_t keep_from;  /* nothing below this journal offset is needed */
+    uint64_t restoring; /* this state was begun from the partition snapshot of that sweep, and its end is
+                           not folded yet: not every user's state is complete; 0: they all are */
+};
+
 struct partition_state {
     int64_t append_max_ms;
     int64_t arrived_max_ms;
@@ -76,6 +90,7 @@ struct partition_state {
     struct partition_cursor *cursors; /* the open ones, in order of id */
     size_t cursor_count, cursor_capacity;
     uint64_t cursors_opened; /* ever: the last id given */
+    struct sweep_state sweep;
 };
 
 void partition_state_init(struct partition_state *state);
@@ -96,8 +111,9 @@ struct partition_cursor *partition_state_cursor(struct partition_state *state, u
 void partition_cursor_move(struct partition_cursor *cursor, struct span after);
 void partition_state_close_cursor(struct partition_state *state, uint64_t id);
 
-/* Versioned binary form. Decoding initialises *state (free it also after an error).
- * Errors: ERR_VERSION, ERR_TRUNCATED, ERR_CORRUPT. */
+/* Versioned binary form; it stands in the view and, for as long as the log is not trimmed past it, in
+ * partition snapshots: what one version wrote later ones read. Decoding initialises *state (free it also
+ * after an error). Errors: ERR_VERSION, ERR_TRUNCATED, ERR_CORRUPT. */
 void partition_state_encode(const struct partition_state *state, struct buf *out);
 WARN_UNUSED enum err partition_state_decode(struct span bytes, struct partition_state *state);
 

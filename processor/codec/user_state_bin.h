@@ -2,14 +2,16 @@
  *
  *     version byte (1), a varint whose bit i says that section i follows, the sections in order:
  *     0 profile   1 journeys   2 cancels   3 counters   4 times   5 entries   6 sent   7 seen ids
- *     8 follows   9 dates   10 wakes   11 history
- * A section is a count and its items (the profile: a value). Within, numbers are varints; an instant is the
- * zigzag difference to the instant written before (the first: to 0); a name that is likely to come
- * again (campaign, step, channel, label, event name) is 0 and its text the first time, then 1 + its
+ *     8 follows   9 dates   10 wakes   11 history   12 place
+ * A section is a count and its items (the profile: a value; the place: the journal offset of the last
+ * record that concerned the user, and a byte, the sweep that covers him). Within, numbers are varints; an
+ * instant is the zigzag difference to the instant written before (the first: to 0); a name that is likely
+ * to come again (campaign, step, channel, label, event name) is 0 and its text the first time, then 1 + its
  * place among the first 255 such names; other texts are a size and bytes; values as in codec/value_bin.
  *
- * A view: the version grows when the layout changes, and a state of another version is not read but
- * folded anew from the journal.
+ * The version grows when the layout changes. In the view a state of a version that is not known is not read
+ * but folded anew from the journal; snapshots in the journal are all there is of what lies before them, so
+ * a program reads every version that came before its own.
  */
 #ifndef DECLIC_CODEC_USER_STATE_BIN_H
 #define DECLIC_CODEC_USER_STATE_BIN_H
@@ -19,8 +21,9 @@
 
 #define USER_STATE_VERSION 1
 
-/* Appends the state; nothing at all for an empty one. The same state gives the same bytes. Not into the
- * buffer that the state was decoded from: it still points there. */
+/* Appends the state; nothing at all for an empty one that has no place in the journal either. The same
+ * state gives the same bytes. Not into the buffer that the state was decoded from: it still points there.
+ */
 void user_state_encode(const struct user_state *state, struct buf *out);
 
 /* Reads what user_state_encode wrote (no bytes: an empty state). The state points into `bytes` and

@@ -18,6 +18,7 @@ enum section {
     SECTION_DATES,
     SECTION_WAKES,
     SECTION_HISTORY,
+    SECTION_PLACE,
     SECTION_COUNT
 };
 

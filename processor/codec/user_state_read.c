@@ -293,5 +293,9 @@ enum err user_state_decode(struct span bytes, struct span user, struct arena *ar
     GET_SECTION(&reader, sections, SECTION_DATES, &state->dates, struct date_note, get_date);
     GET_SECTION(&reader, sections, SECTION_WAKES, &state->wakes, struct date_wake, get_wake);
     GET_SECTION(&reader, sections, SECTION_HISTORY, &state->history, struct outcome_note, get_note);
+    if (sections >> SECTION_PLACE & 1) {
+        state->folded_offset = (int64_t)cursor_varint_max(&reader.cursor, INT64_MAX);
+        state->sweep = cursor_byte(&reader.cursor);
+    }
     return reader.cursor.failed || cursor_left(&reader.cursor) != 0 ? ERR_TRUNCATED : ERR_OK;
 }

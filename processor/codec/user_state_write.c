@@ -223,12 +223,13 @@ static void put_note(struct writer *writer, const struct outcome_note *note)
 static uint64_t sections_of(const struct user_state *state)
 {
     const size_t counts[SECTION_COUNT] = {
-        [SECTION_PROFILE] = state->has_profile,   [SECTION_JOURNEYS] = state->journeys.count,
-        [SECTION_CANCELS] = state->cancels.count, [SECTION_COUNTERS] = state->counters.count,
-        [SECTION_TIMES] = state->times.count,     [SECTION_ENTRIES] = state->entries.count,
-        [SECTION_SENT] = state->sent.count,       [SECTION_SEEN] = state->seen.count,
-        [SECTION_FOLLOWS] = state->follows.count, [SECTION_DATES] = state->dates.count,
-        [SECTION_WAKES] = state->wakes.count,     [SECTION_HISTORY] = state->history.count,
+        [SECTION_PROFILE] = state->has_profile,      [SECTION_JOURNEYS] = state->journeys.count,
+        [SECTION_CANCELS] = state->cancels.count,    [SECTION_COUNTERS] = state->counters.count,
+        [SECTION_TIMES] = state->times.count,        [SECTION_ENTRIES] = state->entries.count,
+        [SECTION_SENT] = state->sent.count,          [SECTION_SEEN] = state->seen.count,
+        [SECTION_FOLLOWS] = state->follows.count,    [SECTION_DATES] = state->dates.count,
+        [SECTION_WAKES] = state->wakes.count,        [SECTION_HISTORY] = state->history.count,
+        [SECTION_PLACE] = state->folded_offset >= 0,
     };
     uint64_t sections = 0;
     for (int i = 0; i < SECTION_COUNT; i++)
@@ -260,4 +261,8 @@ void user_state_encode(const struct user_state *state, struct buf *out)
     PUT_SECTION(&writer, &state->dates, put_date);
     PUT_SECTION(&writer, &state->wakes, put_wake);
     PUT_SECTION(&writer, &state->history, put_note);
+    if (state->folded_offset >= 0) {
+        put(&writer, (uint64_t)state->folded_offset);
+        buf_append_byte(out, (char)state->sweep);
+    }
 }

@@ -14,11 +14,9 @@ enum entry_kind {
     ENTRY_PROFILE = 2,
     ENTRY_SETTLED = 3,
     ENTRY_CONTROL = 4,
-    /* Reserved for what later versions write: */
-    ENTRY_SNAPSHOT = 5,
-    ENTRY_PARTITION_SNAPSHOT = 6,
-
-    ENTRY_THING = 7, /* an event about a thing; in every partition */
+    ENTRY_SNAPSHOT = 5,           /* users' states */
+    ENTRY_PARTITION_SNAPSHOT = 6, /* the partition's own state; begins a sweep */
+    ENTRY_THING = 7,              /* an event about a thing; in every partition */
     ENTRY_SLICE = 8,
 };
 
@@ -83,6 +81,45 @@ struct slice {
     bool last; /* nobody comes after them */
 };
 
+/* A user's state as codec/user_state_bin writes it; no bytes: nothing is known of him, he can go. */
+struct snapshot_user {
+    struct span user;
+    struct span state;
+};
+
+/* Users' states as they stood at one head. They are the next of a sweep, which re-appends all that a
+ * partition knows so that what lies before it can be trimmed. Written by engines, any of them, as slices
+ * are: it counts only when the sweep stands where it says. A user's state in it is valid when nothing of
+ * him was folded at or after `taken`. */
+struct snapshot {
+    uint64_t sweep; /* its number */
+    int64_t after;  /* journal offset of the sweep's last record that counted */
+    int64_t taken;  /* the head at which the states were read */
+    const struct snapshot_user *users;
+    size_t user_count;
+    bool last; /* every user of the partition had a valid snapshot at `taken`: the sweep is over */
+};
+
+struct snapshot_definition {
+    struct span id; /* empty: the policy */
+    uint32_t version;
+    struct span text;     /* YAML */
+    struct span snippets; /* as in struct control */
+};
+
+/* Begins a sweep: the partition's own state (codec/partition_state) as it stood at the head `taken`, from
+ * which a replay can begin, with the definitions in force and those users who belong to the partition
+ * rather than to somebody. */
+struct partition_snapshot {
+    uint64_t sweep;
+    int64_t taken;
+    struct span part;
+    const struct snapshot_definition *definitions;
+    size_t definition_count;
+    const struct snapshot_user *users;
+    size_t user_count;
+};
+
 struct entry {
     enum entry_kind kind;
     bool has_source; /* EVENT, THING and PROFILE from a source topic */
@@ -93,6 +130,8 @@ struct entry {
         struct settled settled;
         struct control control;
         struct slice slice;
+        struct snapshot snapshot;
+        struct partition_snapshot partition_snapshot;
     };
 };
 

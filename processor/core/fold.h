@@ -82,6 +82,9 @@ bool fold_thing_repeats(struct fold *fold, struct user_state *state, const struc
 /* Whether the user follows `thing` by the rule of that name at this instant. */
 bool fold_follows(const struct user_state *state, struct span rule, struct span thing, int64_t at_ms);
 
+/* Drops everything that cannot matter at `now_ms` or later. */
+void fold_forget_old(const struct fold *fold, struct user_state *state, int64_t now_ms);
+
 /* --- what a control record means for one user; called for every user, by a cursor ------------------ */
 
 /* The campaign's date triggers are looked at: a new version, or a new campaign. */

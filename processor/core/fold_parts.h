@@ -27,8 +27,6 @@ void fold_note_outcome(struct fold *fold, struct user_state *state, const struct
 
 /* --- fold_memory.c: what is remembered, and for how long -------------------------------------------- */
 
-/* Drops everything that cannot matter at `now_ms` or later. */
-void fold_forget_old(const struct fold *fold, struct user_state *state, int64_t now_ms);
 bool fold_id_is_seen(const struct fold_pass *pass, struct span id);
 void fold_id_remember(struct fold_pass *pass, struct span id);
 void fold_count_event(struct fold_pass *pass, const struct event_interest *interest);

@@ -165,6 +165,9 @@ struct outcome_note {
 
 struct user_state {
     struct span user;
+    int64_t folded_offset; /* of the last journal record that concerned the user; -1: not known */
+    uint8_t sweep;         /* the last 7 bits of the number of the last sweep that covers him, see
+                              user_state_is_swept */
     bool has_profile;
     struct value profile;                        /* VALUE_MAP, empty without a profile */
     USER_LIST(struct journey) journeys;          /* open ones, in the order in which they entered */
@@ -185,6 +188,11 @@ void user_state_init(struct user_state *state, struct span user);
 
 /* True when nothing is known that matters: the state need not be kept. */
 bool user_state_is_empty(const struct user_state *state);
+
+/* Whether a replay that begins at the sweep of this number comes to this state: it holds a valid snapshot
+ * of the user, or all that is known of him came after it. */
+bool user_state_is_swept(const struct user_state *state, uint64_t sweep);
+void user_state_set_swept(struct user_state *state, uint64_t sweep);
 
 /* Removes the item at `index` of a list, keeping the order of the rest. */
 #define USER_LIST_REMOVE(list, index) \

@@ -19,6 +19,7 @@ enum journal_event_kind {
     JOURNAL_REVOKED,   /* partitions, count: to be given up in order */
     JOURNAL_LOST,      /* partitions, count: gone already; others may own them */
     JOURNAL_WATERMARK, /* answer to watermark_request: partition, offset (high), low, requested_ms */
+    JOURNAL_TRIMMED,   /* partition, low: the log's start after a trim */
     JOURNAL_RANGE,     /* partition: the position lies outside the log (trimmed or recreated) */
     JOURNAL_AWAY,      /* the cluster cannot be reached; text says why. Reading goes on by itself. */
 };
@@ -30,7 +31,7 @@ struct journal_event {
     int64_t append_ms;    /* RECORD: LogAppendTime */
     struct span value;    /* RECORD: valid until journal_port.release */
     void *record;         /* RECORD: to be released */
-    int64_t low;          /* WATERMARK: the log's start */
+    int64_t low;          /* WATERMARK, TRIMMED: the log's start */
     int64_t last_stable;  /* WATERMARK: last stable offset where asked for, else -1 */
     int64_t requested_ms; /* WATERMARK: the tag of the request (a local time) */
     const int32_t *partitions;
@@ -65,6 +66,10 @@ struct journal_port {
      * asked for; else the last one is told again. */
     void (*watermark_request)(void *self, const int32_t *partitions, size_t count, bool with_last_stable,
                               int64_t tag_ms);
+
+    /* Asks, without waiting, for everything below `offset` to be deleted. TRIMMED comes when it is; a
+     * request that gets no answer (it failed: said in the log) is repeated by the caller. */
+    void (*trim)(void *self, int32_t partition, int64_t offset);
 
     /* The group's metadata as of the last rebalance event that poll has handed out, the one being
      * handled included: hand it to outbox_port.set_group_metadata when done with the event (after

@@ -95,6 +95,9 @@ enum journal_event_kind journal_member_poll(struct journal_member *member, int t
         member->watermark[event.partition] = event;
         member->watermarks++;
         break;
+    case JOURNAL_TRIMMED:
+        member->low[event.partition] = event.low;
+        break;
     case JOURNAL_NOTHING:
     case JOURNAL_AWAY:
         break;

@@ -33,6 +33,8 @@ struct world_list {
 
 struct world {
     struct world_list log;       /* records of the journal's partition */
+    int64_t log_start;           /* nothing below is there any more */
+    int64_t sweep_every_ms;      /* of engines made from now on; 0: never */
     struct world_list decisions; /* each id once */
     struct world_list messages;
     int64_t now_ms;
@@ -56,7 +58,7 @@ struct node {
     struct store_port store;
     struct journal_port journal;
     struct outbox_port outbox;
-    bool assigned, started, end_said;
+    bool assigned, started, end_said, trimmed;
     int64_t position;
     int64_t watermarks[64]; /* tags asked for */
     size_t watermark_count;
@@ -140,7 +142,14 @@ static inline enum err node_poll(void *self, int timeout_ms, struct journal_even
         *event = (struct journal_event){.kind = JOURNAL_WATERMARK,
                                         .offset = (int64_t)world->log.count,
                                         .last_stable = (int64_t)world->log.count,
+                                        .low = world->log_start,
                                         .requested_ms = node->watermarks[--node->watermark_count]};
+    } else if (node->started && node->position < world->log_start) {
+        node->started = false;
+        *event = (struct journal_event){.kind = JOURNAL_RANGE};
+    } else if (node->trimmed) {
+        node->trimmed = false;
+        *event = (struct journal_event){.kind = JOURNAL_TRIMMED, .low = world->log_start};
     } else if (node->started && node->position < (int64_t)world->log.count) {
         const struct world_text *text = &world->log.items[node->position];
         node->end_said = false;
@@ -172,6 +181,16 @@ static inline enum err node_start(void *self, int32_t partition, int64_t offset)
     node->end_said = false;
     node->position = offset;
     return ERR_OK;
+}
+
+static inline void node_trim(void *self, int32_t partition, int64_t offset)
+{
+    struct node *node = self;
+    assert_int_equal(partition, 0);
+    assert_true(offset <= (int64_t)node->world->log.count);
+    if (offset > node->world->log_start)
+        node->world->log_start = offset;
+    node->trimmed = true;
 }
 
 static inline void node_watermark(void *self, const int32_t *partitions, size_t count,
@@ -344,6 +363,7 @@ static inline struct node *node_new(struct world *world)
                                           .release = node_release,
                                           .start = node_start,
                                           .watermark_request = node_watermark,
+                                          .trim = node_trim,
                                           .group_metadata = node_group};
     node->outbox = (struct outbox_port){.self = node,
                                         .producers = PRODUCERS,
@@ -366,7 +386,8 @@ static inline struct node *node_new(struct world *world)
                                            .decisions_topic = SPAN_LITERAL("decisions"),
                                            .outbound_topic = node_topic,
                                            .limits = fold_limits_default,
-                                           .mark_window_ms = 0};
+                                           .mark_window_ms = 0,
+                                           .sweep_every_ms = world->sweep_every_ms};
     const struct engine_ports ports = {.journal = &node->journal,
                                        .outbox = &node->outbox,
                                        .store = &node->store,

@@ -99,6 +99,14 @@ static void fill(struct partition_state *state)
     partition_state_open_cursor(state, &end);
     partition_state_open_cursor(state, &shift);
     partition_cursor_move(partition_state_cursor(state, 2), SPAN_LITERAL("u42"));
+    state->sweep = (struct sweep_state){.number = 300,
+                                        .open = true,
+                                        .taken = 7000,
+                                        .at = 7005,
+                                        .begun_ms = -1,
+                                        .ended = 6000,
+                                        .keep_from = 5000,
+                                        .restoring = 299};
 }
 
 static void a_cursor_keeps_its_number(void **unused)
@@ -144,6 +152,11 @@ static void the_binary_form_keeps_everything(void **unused)
     assert_true(end->entered_upto_ms == INT64_MAX);
     assert_true(end->before_version == UINT32_MAX);
     assert_int_equal(back.cursors[2].by_ms, -3);
+    assert_int_equal(back.sweep.number, 300);
+    assert_true(back.sweep.open);
+    assert_int_equal(back.sweep.at, 7005);
+    assert_int_equal(back.sweep.keep_from, 5000);
+    assert_int_equal(back.sweep.restoring, 299);
     partition_state_free(&state);
     partition_state_free(&back);
     buf_free(&bytes);

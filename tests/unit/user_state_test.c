@@ -158,6 +158,27 @@ static void an_empty_state_is_no_bytes(void **state)
     arena_destroy(&arena);
 }
 
+/* Of a user of whom nothing is known any more the view keeps where he was concerned last. */
+static void a_place_is_kept_without_a_state(void **state)
+{
+    (void)state;
+    struct buf bytes = {0};
+    struct arena arena;
+    struct user_state empty, again;
+    arena_init(&arena, 0);
+    user_state_init(&empty, SPAN_LITERAL("u"));
+    empty.folded_offset = INT64_C(1) << 40;
+    user_state_set_swept(&empty, 128 + 5);
+    user_state_encode(&empty, &bytes);
+    assert_int_equal(user_state_decode(buf_span(&bytes), SPAN_LITERAL("u"), &arena, &again), ERR_OK);
+    assert_true(user_state_is_empty(&again));
+    assert_true(again.folded_offset == INT64_C(1) << 40);
+    assert_true(user_state_is_swept(&again, 5));
+    assert_false(user_state_is_swept(&again, 4));
+    buf_free(&bytes);
+    arena_destroy(&arena);
+}
+
 static void all_of_it_comes_back(void **state)
 {
     (void)state;
@@ -241,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_bytes),
         cmocka_unit_test(an_empty_state_is_no_bytes),
+        cmocka_unit_test(a_place_is_kept_without_a_state),
         cmocka_unit_test(all_of_it_comes_back),
         cmocka_unit_test(what_is_cut_is_refused),
         cmocka_unit_test(what_is_changed_does_no_harm),
