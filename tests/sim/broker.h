@@ -38,7 +38,8 @@ struct sim_log {
     int64_t skew_ms; /* of its broker's clock */
     struct sim_record *records;
     size_t count, capacity;
-    size_t stable;                                  /* the last stable offset */
+    size_t stable; /* the last stable offset */
+    int64_t start; /* what lies below was trimmed: readers cannot have it */
     void (*grown)(void *self, struct sim_log *log); /* called when readers may see more */
     void *grown_self;
 };

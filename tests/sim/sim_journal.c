@@ -115,7 +115,7 @@ static bool part_give(struct sim_journal *j, int32_t partition, struct journal_e
     const struct sim_log *log = &j->cluster->journal[partition];
     if (part->state != PART_READING || part->paused)
         return false;
-    if (part->position > (int64_t)log->count) {
+    if (part->position > (int64_t)log->count || part->position < log->start) {
         part->state = PART_IDLE;
         *event = (struct journal_event){.kind = JOURNAL_RANGE, .partition = partition};
         return true;
@@ -284,6 +284,7 @@ static void watermark(void *self)
     const struct sim_log *log = &answer->journal->cluster->journal[event->partition];
     struct world *world = log->world;
     event->offset = (int64_t)log->count;
+    event->low = log->start;
     if (event->last_stable >= 0)
         event->last_stable = (int64_t)log->stable;
     int64_t delay_us = world_latency(world, MS);
@@ -308,6 +309,36 @@ static void journal_watermark_request(void *self, const int32_t *partitions, siz
                                                .requested_ms = tag_ms};
         world_call(world, world_latency(world, MS), NULL, watermark, answer);
     }
+}
+
+/* ---- trimming ---- */
+
+/* On the broker. */
+static void trim(void *self)
+{
+    struct answer *answer = self;
+    struct sim_log *log = &answer->journal->cluster->journal[answer->event.partition];
+    if (answer->event.low > log->start) {
+        log->start = answer->event.low;
+        world_trace(log->world, "%s[%d] is trimmed to %ld", log->name, log->partition, (long)log->start);
+    }
+    answer->event.low = log->start;
+    world_call(log->world, world_latency(log->world, MS), answer->journal->process, answer_arrives, answer);
+}
+
+/* Goes to the broker by itself, so that one of a process that has lost the partition comes late. */
+static void journal_trim(void *self, int32_t partition, int64_t offset)
+{
+    struct sim_journal *j = self;
+    struct world *world = j->cluster->world;
+    struct answer *answer = ARENA_NEW(&world->arena, struct answer);
+    process_step(j->process, 3);
+    answer->journal = j;
+    answer->event = (struct journal_event){.kind = JOURNAL_TRIMMED, .partition = partition, .low = offset};
+    int64_t delay_us = world_latency(world, MS);
+    if (world_strikes(world, FAULT_MARK_SLOW, 4))
+        delay_us = world_between(world, 0, 10 * SECOND);
+    world_call(world, delay_us, NULL, trim, answer);
 }
 
 static const void *journal_group_metadata(void *self)
@@ -338,6 +369,7 @@ struct journal_port sim_journal_port(struct sim_journal *journal)
         .pause = journal_pause,
         .resume = journal_resume,
         .watermark_request = journal_watermark_request,
+        .trim = journal_trim,
         .group_metadata = journal_group_metadata,
         .close = journal_close,
         .closed = journal_closed,

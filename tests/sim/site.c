@@ -49,6 +49,8 @@ static void choose_faults(struct site *site)
         switch_on(world, (enum fault)world_below(world, FAULT_COUNT));
     world->faults_until_us = FAULTS_UNTIL_US;
     site->slack_ms = world->faults[FAULT_SKEW].on ? 650 : 0;
+    if (world_chance(world, 600))
+        site->sweep_every_ms = world_between(world, 500, 20000);
 }
 
 static bool run(struct site *site, char *why, size_t why_bytes)

@@ -41,7 +41,8 @@ struct site {
     size_t node_count;
     int last_process;
     int64_t slack_ms;
-    bool busy; /* an engine turned more than it may */
+    int64_t sweep_every_ms; /* 0: no sweeps, the journal is not trimmed */
+    bool busy;              /* an engine turned more than it may */
 };
 
 /* site_campaigns.c: the campaigns, and how they get into the journal */

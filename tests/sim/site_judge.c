@@ -213,8 +213,9 @@ static bool judge_by_oracle(const struct site *site, struct arena *arena, char *
 
 /* ---- against a replay ---- */
 
-/* A site of its own, without faults, with this journal and an empty store. */
-static struct site *replay_open(const struct site *site)
+/* A site of its own, without faults and sweeps, with this journal, or what is left of it, and an empty
+ * store. */
+static struct site *replay_open(const struct site *site, bool trimmed)
 {
     struct site *replay = calloc(1, sizeof *replay);
     if (replay == NULL)
@@ -229,6 +230,7 @@ static struct site *replay_open(const struct site *site)
         replay->cluster.journal[p].count = log->count;
         replay->cluster.journal[p].capacity = log->capacity;
         replay->cluster.journal[p].stable = log->stable;
+        replay->cluster.journal[p].start = trimmed ? log->start : 0;
     }
     replay->cluster.store = sim_store_new(&replay->world);
     replay->topic = (struct sim_topic){.world = &replay->world,
@@ -282,9 +284,17 @@ static bool same_partition(const struct site *site, const struct site *replay, i
     return same;
 }
 
-static bool judge_by_replay(struct site *site, char *why, size_t why_bytes)
+static bool is_trimmed(const struct site *site)
 {
-    struct site *replay = replay_open(site);
+    bool trimmed = false;
+    for (int32_t p = 0; p < site->cluster.journal_partitions; p++)
+        trimmed |= site->cluster.journal[p].start != 0;
+    return trimmed;
+}
+
+static bool judge_by_replay(struct site *site, bool trimmed, char *why, size_t why_bytes)
+{
+    struct site *replay = replay_open(site, trimmed);
     int64_t until_us = replay->world.now_us + 60 * SECOND;
     bool kept = true;
     while (!site_is_at_rest(replay) && replay->world.now_us < until_us) {
@@ -310,5 +320,7 @@ bool site_judge(struct site *site, char *why, size_t why_bytes)
     arena_init(&arena, 0);
     bool kept = judge_by_oracle(site, &arena, why, why_bytes);
     arena_destroy(&arena);
-    return kept && site_fan_out_judge(site, why, why_bytes) && judge_by_replay(site, why, why_bytes);
+    return kept && site_fan_out_judge(site, why, why_bytes) &&
+           judge_by_replay(site, false, why, why_bytes) &&
+           (!is_trimmed(site) || judge_by_replay(site, true, why, why_bytes));
 }

@@ -105,6 +105,9 @@ static struct engine_bounds bounds(struct world *world)
         .block_bytes = (size_t)world_between(world, 1, 300),
         .slice_users = (size_t)world_between(world, 1, 3),
         .walk_users = (size_t)world_between(world, 1, 3),
+        .sweep_users = (size_t)world_between(world, 1, 6),
+        .sweep_bytes = (size_t)world_between(world, 1, 3000),
+        .sweep_rest = (int)world_below(world, 4),
     };
 }
 
@@ -126,6 +129,7 @@ static void open_engine(struct node *node)
                                      .outbound_topic = outbound_topic,
                                      .limits = fold_limits_default,
                                      .mark_window_ms = ENGINE_MARK_WINDOW_MS,
+                                     .sweep_every_ms = site->sweep_every_ms,
                                      .worker = node->process.number % 256};
     struct engine_ports ports = {.journal = &node->journal_port,
                                  .outbox = &node->outbox_port,
