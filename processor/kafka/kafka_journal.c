@@ -51,6 +51,44 @@ static void journal_resume(void *self, int32_t partition)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* ---- trimming ---- */
+
+/* The answer comes to the queue that everything else comes to. */
+static void journal_trim(void *self, int32_t partition, int64_t offset)
+{
+    struct kafka_journal *j = self;
+    rd_kafka_topic_partition_list_t *list = kafka_list_of_one(j->topic, partition, offset);
+    rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_DeleteRecords(j->client, &request, 1, NULL, j->queue);
+    rd_kafka_DeleteRecords_destroy(request);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void trim_failed(struct kafka_journal *j, rd_kafka_resp_err_t error, const char *text)
+{
+    if (j->watch.log != NULL)
+        log_line(j->watch.log, LOG_WARN, "the journal cannot be trimmed; it is tried again",
+                 log_text("topic", j->topic), log_text("error", rd_kafka_err2name(error)),
+                 log_text("why", text));
+}
+
+static void trim_hand_out(struct kafka_journal *j, rd_kafka_event_t *message, struct journal_event *event)
+{
+    const rd_kafka_DeleteRecords_result_t *result = rd_kafka_event_DeleteRecords_result(message);
+    const rd_kafka_topic_partition_list_t *list =
+        result == NULL ? NULL : rd_kafka_DeleteRecords_result_offsets(result);
+    if (rd_kafka_event_error(message) != RD_KAFKA_RESP_ERR_NO_ERROR || list == NULL || list->cnt != 1) {
+        trim_failed(j, rd_kafka_event_error(message), rd_kafka_event_error_string(message));
+    } else if (list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        trim_failed(j, list->elems[0].err, rd_kafka_err2str(list->elems[0].err));
+    } else {
+        kafka_watermark_forget_low(j->watermark, list->elems[0].partition);
+        *event = (struct journal_event){
+            .kind = JOURNAL_TRIMMED, .partition = list->elems[0].partition, .low = list->elems[0].offset};
+    }
+    rd_kafka_event_destroy(message);
+}
+
 /* ---- polling ---- */
 
 /* True when the record is for the engine; the event then belongs to the record. */
@@ -150,6 +188,9 @@ static enum err message_hand_out(struct kafka_journal *j, rd_kafka_event_t *mess
         kafka_assignment_hand_out(j->assignment, message, event);
         for (size_t i = 0; event->kind == JOURNAL_ASSIGNED && i < event->count; i++)
             kafka_watermark_forget_low(j->watermark, event->partitions[i]);
+        return ERR_OK;
+    case RD_KAFKA_EVENT_DELETERECORDS_RESULT:
+        trim_hand_out(j, message, event);
         return ERR_OK;
     case RD_KAFKA_EVENT_ERROR:
         return error_hand_out(j, message, event);
@@ -349,6 +390,7 @@ struct journal_port kafka_journal_port(struct kafka_journal *journal)
         .pause = journal_pause,
         .resume = journal_resume,
         .watermark_request = journal_watermark_request,
+        .trim = journal_trim,
         .group_metadata = journal_group_metadata,
         .close = journal_close,
         .closed = journal_closed,

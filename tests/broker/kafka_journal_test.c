@@ -57,6 +57,37 @@ static void test_reading_begins_where_the_engine_says(void **state)
     close_member(&member, journal, NULL);
 }
 
+/* After a trim the log's start is told, and what lies before is out of range. */
+static void test_a_trim_moves_the_start(void **state)
+{
+    (void)state;
+    const int32_t partition = 0;
+    kafka_site_topics(&site, 1);
+    kafka_site_fill(&site, 0, 100);
+    struct kafka_journal *journal = kafka_site_journal(&site);
+    struct journal_member member;
+    journal_member_init(&member, kafka_journal_port(journal), 0);
+    MEMBER_UNTIL(&member, NULL, member.ended[0] == 100);
+    member.port.watermark_request(member.port.self, &partition, 1, false, 1);
+    MEMBER_UNTIL(&member, NULL, member.watermarks == 1);
+    assert_int_equal(member.watermark[0].low, 0);
+    member.port.trim(member.port.self, 0, 60);
+    MEMBER_UNTIL(&member, NULL, member.low[0] == 60);
+    member.port.watermark_request(member.port.self, &partition, 1, false, 2);
+    MEMBER_UNTIL(&member, NULL, member.watermarks == 2);
+    assert_int_equal(member.watermark[0].low, 60);
+    journal_member_start(&member, 0, 59);
+    MEMBER_UNTIL(&member, NULL, member.ranges[0] > 0);
+    journal_member_start(&member, 0, 60);
+    MEMBER_UNTIL(&member, NULL, member.ended[0] == 100);
+    assert_int_equal(member.records[0], 40);
+    member.port.trim(member.port.self, 0, 1000); /* beyond the end: refused, nothing happens */
+    kafka_site_fill(&site, 0, 5);
+    MEMBER_UNTIL(&member, NULL, member.ended[0] == 105);
+    assert_int_equal(member.low[0], 60);
+    close_member(&member, journal, NULL);
+}
+
 /* The engine may learn the offset long after the assignment was answered: nothing comes until then. */
 static void test_nothing_is_read_before_start(void **state)
 {
@@ -187,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading_begins_where_the_engine_says),
+        cmocka_unit_test(test_a_trim_moves_the_start),
         cmocka_unit_test(test_nothing_is_read_before_start),
         cmocka_unit_test(test_a_start_right_after_the_answer),
         cmocka_unit_test(test_two_members_share_and_give_back),

@@ -16,7 +16,7 @@ struct journal_member {
     int64_t position[MEMBER_PARTITIONS]; /* next offset: after a record, or an end */
     int64_t ended[MEMBER_PARTITIONS];    /* of the last END; -1 none since the last start */
     int ranges[MEMBER_PARTITIONS];
-    int64_t low[MEMBER_PARTITIONS]; /* after the last trim; 0: none */
+    int64_t low[MEMBER_PARTITIONS];                    /* after the last trim; 0: none */
     struct journal_event watermark[MEMBER_PARTITIONS]; /* the last answer */
     int watermarks;
     int assigned_events, revoked_events, lost_events;

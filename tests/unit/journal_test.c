@@ -487,59 +487,6 @@ static void damaged_blocks_do_no_harm(void **state)
     }
 }
 
-static const struct snapshot_user snapshot_users[] = {{SPAN_LITERAL("u1"), SPAN_LITERAL("state")},
-                                                      {SPAN_LITERAL("u2"), {NULL, 0}}};
-
-static void golden_snapshots(void **state)
-{
-    struct fixture *fixture = *state;
-    const struct snapshot_definition definition = {SPAN_LITERAL("cart"), 3, SPAN_LITERAL("yaml"),
-                                                   SPAN_LITERAL("")};
-    const struct entry entries[] = {
-        {.kind = ENTRY_PARTITION_SNAPSHOT,
-         .partition_snapshot = {.sweep = 7,
-                                .taken = 1000,
-                                .part = SPAN_LITERAL("part"),
-                                .definitions = &definition,
-                                .definition_count = 1,
-                                .users = snapshot_users,
-                                .user_count = 1}},
-        {.kind = ENTRY_SNAPSHOT,
-         .snapshot = {.sweep = 7,
-                      .after = 1002,
-                      .taken = 1004,
-                      .users = snapshot_users,
-                      .user_count = 2,
-                      .last = true}},
-    };
-    for (size_t i = 0; i < 2; i++)
-        journal_writer_add(&fixture->writer, &entries[i]);
-    journal_writer_finish(&fixture->writer, &fixture->block);
-    expect_hex(buf_span(&fixture->block), "010000"
-                                          "061f"             /* a partition snapshot, 31 bytes */
-                                          "07d00f0470617274" /* sweep, taken, the part */
-                                          "0104636172740304"
-                                          "79616d6c00" /* one definition */
-                                          "010275310573746174"
-                                          "65"           /* one user */
-                                          "0514"         /* a snapshot, 20 bytes */
-                                          "0107d40fd80f" /* last, sweep, after, taken */
-                                          "020275310573746174"
-                                          "65" /* two users */
-                                          "02753200");
-    struct journal_reader reader;
-    assert_int_equal(journal_reader_init(&reader, buf_span(&fixture->block), &fixture->arena), ERR_OK);
-    const struct entry part = next(&reader), users = next(&reader);
-    assert_int_equal(part.partition_snapshot.taken, 1000);
-    assert_span_equal(part.partition_snapshot.definitions[0].text, "yaml");
-    assert_span_equal(part.partition_snapshot.users[0].state, "state");
-    assert_true(users.snapshot.last && users.snapshot.user_count == 2);
-    assert_int_equal(users.snapshot.after, 1002);
-    assert_int_equal(users.snapshot.taken, 1004);
-    assert_span_equal(users.snapshot.users[1].user, "u2");
-    assert_int_equal(users.snapshot.users[1].state.size, 0);
-}
-
 static void later_layouts_are_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -567,7 +514,6 @@ int main(void)
         TEST(the_writer_starts_anew),
         TEST(a_block_cut_anywhere_is_noticed_or_shorter),
         TEST(damaged_blocks_do_no_harm),
-        TEST(golden_snapshots),
         TEST(later_layouts_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
