@@ -295,6 +295,8 @@ enum err yaml_parse(struct span source, struct arena *arena, const struct yaml_n
 {
     static const struct yaml_node nothing = {.kind = YAML_NULL, .line = 1, .column = 1};
     *root = &nothing;
+    if (source.size == 0)
+        return ERR_OK; /* also a span without an address, which libyaml asserts against */
     enum err error = check_utf8(source, diag);
     if (error != ERR_OK)
         return error;

@@ -188,6 +188,15 @@ static void past_the_end_is_after_the_last_character(void **state)
     assert_int_equal(place.column, 7);
 }
 
+static void no_bytes_are_an_empty_document(void **state)
+{
+    (void)state;
+    const struct yaml_node *root = NULL;
+    struct diag diag = {0};
+    assert_int_equal(yaml_parse((struct span){0}, &arena, &root, &diag), ERR_OK);
+    assert_int_equal(root->kind, YAML_NULL);
+}
+
 int main(void)
 {
     arena_init(&arena, 0);
@@ -198,6 +207,7 @@ int main(void)
         cmocka_unit_test(aliases_give_what_they_name),
         cmocka_unit_test(a_place_in_the_content_is_found_in_the_file),
         cmocka_unit_test(past_the_end_is_after_the_last_character),
+        cmocka_unit_test(no_bytes_are_an_empty_document),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_destroy(&arena);
