@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 
 /* Headers that are not the event's own come along (traceparent and others); this bounds the map. */
@@ -50,17 +51,16 @@ static bool is_json(struct span type)
                               starts_without_case(span_slice(type, type.size - 5, type.size), "+json")));
 }
 
-static enum err read_data(const struct source_record *record, struct span type,
-                          const struct json_limits *limits, struct arena *arena, struct value *data,
-                          struct diag *diag)
+static enum err read_data(struct span bytes, struct span type, const struct json_limits *limits,
+                          struct arena *arena, struct value *data, struct diag *diag)
 {
     if (is_json(type))
-        return json_parse(record->value, limits, arena, data, diag);
-    if (record->value.size > limits->bytes)
+        return json_parse(bytes, limits, arena, data, diag);
+    if (bytes.size > limits->bytes)
         return diag_set(diag, ERR_LIMIT, 0, 0, "data: more than %zu bytes", limits->bytes);
-    if (!utf8_valid(record->value))
+    if (!utf8_valid(bytes))
         return diag_set(diag, ERR_SYNTAX, 0, 0, "data: is neither JSON nor UTF-8 text");
-    *data = value_string(record->value);
+    *data = value_string(bytes);
     return ERR_OK;
 }
 
@@ -87,7 +87,7 @@ static enum err read_binary(const struct source_record *record, struct span type
         members[count++] =
             (struct value_member){value_string(SPAN_LITERAL("datacontenttype")), value_string(type)};
     struct value data;
-    enum err error = read_data(record, type, limits, arena, &data, diag);
+    enum err error = read_data(record->value, type, limits, arena, &data, diag);
     if (error != ERR_OK)
         return error;
     members[count++] = (struct value_member){value_string(SPAN_LITERAL("data")), data};
@@ -113,6 +113,32 @@ static enum err check_required(struct value event, struct diag *diag)
     return ERR_OK;
 }
 
+/* What `data_base64` holds becomes `data`, as if it had come in binary mode. */
+static enum err decode_data(const struct json_limits *limits, struct arena *arena, struct value *event,
+                            struct diag *diag)
+{
+    const struct value *text = value_member_find(*event, SPAN_LITERAL("data_base64"));
+    const struct value *type = value_member_find(*event, SPAN_LITERAL("datacontenttype"));
+    struct span bytes;
+    struct value data;
+    if (text == NULL || text->kind == VALUE_NULL)
+        return ERR_OK;
+    if (value_member_find(*event, SPAN_LITERAL("data")) != NULL)
+        return diag_set(diag, ERR_INVALID, 0, 0, "the CloudEvent has both data and data_base64");
+    if (text->kind != VALUE_STRING || base64_decode(value_span(*text), arena, &bytes) != ERR_OK)
+        return diag_set(diag, ERR_SYNTAX, 0, 0, "data_base64: must be a string in padded Base64");
+    struct span content_type =
+        type == NULL || type->kind != VALUE_STRING ? span_make(NULL, 0) : value_span(*type);
+    enum err error = read_data(bytes, content_type, limits, arena, &data, diag);
+    if (error != ERR_OK)
+        return error;
+    struct value_member *members = ARENA_ARRAY(arena, struct value_member, event->size + 1);
+    memcpy(members, event->members, event->size * sizeof *members);
+    members[event->size] = (struct value_member){value_string(SPAN_LITERAL("data")), data};
+    *event = value_map(members, event->size + 1);
+    return ERR_OK;
+}
+
 enum err cloudevents_read(const struct source_record *record, const struct json_limits *limits,
                           struct arena *arena, struct value *event, struct diag *diag)
 {
@@ -122,5 +148,7 @@ enum err cloudevents_read(const struct source_record *record, const struct json_
     bool structured = starts_without_case(type, "application/cloudevents") || !has_attributes(record);
     enum err error = structured ? json_parse(record->value, limits, arena, event, diag)
                                 : read_binary(record, type, limits, arena, event, diag);
-    return error == ERR_OK ? check_required(*event, diag) : error;
+    if (error == ERR_OK)
+        error = check_required(*event, diag);
+    return error == ERR_OK && structured ? decode_data(limits, arena, event, diag) : error;
 }

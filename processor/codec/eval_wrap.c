@@ -2,64 +2,23 @@
 
 #include <math.h>
 
+#include "base/base64.h"
 #include "base/civil.h"
 #include "codec/json.h"
 
 enum { NANOS = 1000000000 };
 
-/* --- base64 (RFC 4648, section 4, padded)
- * --------------------------------------------------------------------- */
-
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void put_base64(struct span bytes, struct buf *out)
-{
-    for (size_t i = 0; i < bytes.size; i += 3) {
-        uint32_t group = 0;
-        for (size_t j = 0; j < 3; j++)
-            group = group << 8 | (i + j < bytes.size ? (unsigned char)bytes.data[i + j] : 0);
-        for (size_t j = 0; j < 4; j++)
-            buf_append_byte(out, i + j > bytes.size ? '=' : base64_digits[group >> (18 - 6 * j) & 63]);
-    }
-}
-
-static int base64_value(char digit)
-{
-    const char *found = digit == '\0' ? NULL : strchr(base64_digits, digit);
-    return found == NULL ? -1 : (int)(found - base64_digits);
-}
+/* --- bytes, numbers, times, types
+ * -------------------------------------------------------------------------------------- */
 
 static bool decode_bytes(struct value inner, struct arena *arena, struct value *value)
 {
-    if (inner.kind != VALUE_STRING || inner.size % 4 != 0)
+    struct span bytes;
+    if (inner.kind != VALUE_STRING || base64_decode(value_span(inner), arena, &bytes) != ERR_OK)
         return false;
-    struct span text = value_span(inner);
-    size_t padding = 0;
-    while (padding < 2 && padding < text.size && text.data[text.size - 1 - padding] == '=')
-        padding++;
-    char *bytes = arena_alloc_aligned(arena, text.size / 4 * 3 + 1, 1);
-    size_t size = 0;
-    uint32_t bits = 0, bit_count = 0;
-    for (size_t i = 0; i < text.size - padding; i++) {
-        int digit = base64_value(text.data[i]);
-        if (digit < 0)
-            return false;
-        bits = (bits << 6 | (uint32_t)digit) & 0xFFFF;
-        bit_count += 6;
-        if (bit_count >= 8) {
-            bit_count -= 8;
-            bytes[size++] = (char)(bits >> bit_count);
-        }
-    }
-    if ((bits & ((1u << bit_count) - 1)) !=
-        0) /* not the canonical form: bits that are cut off must be zero */
-        return false;
-    *value = (struct value){.kind = VALUE_BYTES, .size = (uint32_t)size, .bytes = bytes};
+    *value = (struct value){.kind = VALUE_BYTES, .size = (uint32_t)bytes.size, .bytes = bytes.data};
     return true;
 }
-
-/* --- numbers, times, types
- * -------------------------------------------------------------------------------------- */
 
 static bool decode_double(struct value inner, struct arena *arena, struct value *value)
 {
@@ -229,7 +188,7 @@ void eval_wrap(struct value value, struct buf *out)
         break;
     case VALUE_BYTES:
         buf_append_text(out, "{\"$bytes\":\"");
-        put_base64(value_span(value), out);
+        base64_append(out, value_span(value));
         buf_append_text(out, "\"}");
         break;
     case VALUE_TIMESTAMP:

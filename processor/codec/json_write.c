@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/civil.h"
 #include "base/real.h"
 #include "base/utf8.h"
@@ -70,24 +71,6 @@ void json_write_string(struct buf *buf, struct span text)
         size_t size = utf8_sequence(at, end);
         buf_append(buf, size == 0 ? SPAN_LITERAL("\xEF\xBF\xBD") : span_make(at, size));
         at += size == 0 ? 1 : size;
-    }
-    buf_append_byte(buf, '"');
-}
-
-static void write_base64(struct buf *buf, struct span bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    buf_append_byte(buf, '"');
-    for (size_t at = 0; at < bytes.size; at += 3) {
-        size_t left = bytes.size - at;
-        uint32_t group = (uint32_t)(unsigned char)bytes.data[at] << 16;
-        if (left > 1)
-            group |= (uint32_t)(unsigned char)bytes.data[at + 1] << 8;
-        if (left > 2)
-            group |= (unsigned char)bytes.data[at + 2];
-        char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                        left > 1 ? digits[group >> 6 & 63] : '=', left > 2 ? digits[group & 63] : '='};
-        buf_append(buf, span_make(text, 4));
     }
     buf_append_byte(buf, '"');
 }
@@ -206,7 +189,9 @@ void json_write_value(struct buf *buf, struct value value)
         json_write_string(buf, value_span(value));
         return;
     case VALUE_BYTES:
-        write_base64(buf, value_span(value));
+        buf_append_byte(buf, '"');
+        base64_append(buf, value_span(value));
+        buf_append_byte(buf, '"');
         return;
     case VALUE_LIST:
         write_list(buf, value);

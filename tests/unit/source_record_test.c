@@ -389,6 +389,31 @@ static void structured_cloud_events(void **state)
     expect_refusal(fixture, "[]", "a CloudEvent in structured mode must be a map");
 }
 
+static void structured_cloud_events_with_base64(void **state)
+{
+    struct fixture *fixture = *state;
+#define EVENT(more)                                         \
+    "{\"specversion\":\"1.0\",\"id\":\"e1\",\"source\":\"/" \
+    "s\",\"type\":\"t\",\"subject\":\"u\",\"time\":1000," more "}"
+    use(fixture, &(struct mapping_spec){.format = MAPPING_CLOUDEVENTS});
+    expect_event(fixture, EVENT("\"data_base64\":\"eyJ0b3RhbCI6M30=\""), "e1 u t 1000 {\"total\":3}");
+    expect_event(fixture, EVENT("\"datacontenttype\":\"application/json\",\"data_base64\":\"e30=\""),
+                 "e1 u t 1000 {}");
+    expect_event(fixture, EVENT("\"data_base64\":null,\"data\":{\"a\":1}"), "e1 u t 1000 {\"a\":1}");
+    expect_refusal(fixture, EVENT("\"data_base64\":\"e30\""),
+                   "data_base64: must be a string in padded Base64");
+    expect_refusal(fixture, EVENT("\"data_base64\":7"), "data_base64: must be a string in padded Base64");
+    expect_refusal(fixture, EVENT("\"data_base64\":\"e30=\",\"data\":{}"),
+                   "the CloudEvent has both data and data_base64");
+    expect_refusal(fixture, EVENT("\"datacontenttype\":\"image/png\",\"data_base64\":\"/w==\""),
+                   "data: is neither JSON nor UTF-8 text");
+    use(fixture, &(struct mapping_spec){.format = MAPPING_CLOUDEVENTS, .attributes = pointer("")});
+    expect_event(fixture, EVENT("\"datacontenttype\":\"text/plain\",\"data_base64\":\"aGVsbG8=\""),
+                 "e1 u t 1000 " EVENT(
+                     "\"datacontenttype\":\"text/plain\",\"data_base64\":\"aGVsbG8=\",\"data\":\"hello\""));
+#undef EVENT
+}
+
 static void binary_cloud_events(void **state)
 {
     struct fixture *fixture = *state;
@@ -445,6 +470,7 @@ int main(void)
         TEST(tombstones),
         TEST(ages),
         TEST(structured_cloud_events),
+        TEST(structured_cloud_events_with_base64),
         TEST(binary_cloud_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
