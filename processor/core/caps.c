@@ -14,9 +14,9 @@ static bool names_have(const struct span *names, size_t count, struct span name)
 static bool cap_is_for(const struct cap_rule *cap, struct span channel, const struct span *labels,
                        size_t label_count)
 {
-    if (cap->channels.given && !names_have(cap->channels.names, cap->channels.count, channel))
+    if (cap->channels.count != 0 && !names_have(cap->channels.names, cap->channels.count, channel))
         return false;
-    if (!cap->labels.given)
+    if (cap->labels.count == 0)
         return true;
     for (size_t i = 0; i < label_count; i++) {
         if (names_have(cap->labels.names, cap->labels.count, labels[i]))

@@ -31,22 +31,29 @@ static struct occurrence date_occurrence(struct arena *arena, int64_t day)
 /* --- what has entered ------------------------------------------------------------------------------------
  */
 
-static bool has_entered(const struct user_state *state, struct span campaign, struct span key,
-                        struct span trigger_id)
+static size_t note_index(const struct user_state *state, struct span campaign, struct span key,
+                         struct span trigger_id)
 {
     for (size_t i = 0; i < state->dates.count; i++) {
         const struct date_note *note = &state->dates.items[i];
         if (span_equal(note->trigger_id, trigger_id) && span_equal(note->campaign, campaign) &&
             span_equal(note->key, key))
-            return true;
+            return i;
     }
-    return false;
+    return SIZE_MAX;
+}
+
+void fold_date_replaced(struct fold_pass *pass, const struct journey *journey)
+{
+    size_t index = note_index(pass->state, journey->campaign, journey->key, journey->trigger.id);
+    if (index != SIZE_MAX && !journey->was_sent)
+        USER_LIST_REMOVE(&pass->state->dates, index);
 }
 
 void fold_date_note(struct fold_pass *pass, struct span campaign, struct span key,
                     const struct trigger_facts *trigger)
 {
-    if (has_entered(pass->state, campaign, key, trigger->id))
+    if (note_index(pass->state, campaign, key, trigger->id) != SIZE_MAX)
         return;
     /* A yearly one can occur again, by a changed date, until its year is over; two days are more than
      * zones differ. */
@@ -136,27 +143,22 @@ static void cancel_dated(struct dating *dating)
 
 static bool id_is_taken(const struct dating *dating, const struct journey *open, struct span id)
 {
-    return has_entered(dating->pass->state, dating->slot->current->id, dating->key, id) &&
+    return note_index(dating->pass->state, dating->slot->current->id, dating->key, id) != SIZE_MAX &&
            (open == NULL || !span_equal(open->trigger.id, id));
 }
 
-/* The first occurrence today or later that has not entered (but for the open journey's own). */
-static bool next_occurrence(const struct dating *dating, const struct journey *open,
-                            struct occurrence *occurrence)
+/* The first yearly occurrence today or later that has not entered (but for the open journey's own). */
+static struct occurrence next_year(const struct dating *dating, const struct journey *open)
 {
     struct arena *arena = dating->pass->fold->arena;
-    if (dating->trigger->kind == TRIGGER_DATE) {
-        *occurrence = date_occurrence(arena, dating->day);
-        return dating->day >= dating->today && !id_is_taken(dating, open, occurrence->trigger_id);
-    }
     struct civil_date date = civil_from_days(dating->day);
     int64_t year = civil_from_days(dating->today).year;
     if (yearly_day(year, date) < dating->today)
         year++;
-    *occurrence = yearly_occurrence(arena, year, date);
-    while (id_is_taken(dating, open, occurrence->trigger_id))
-        *occurrence = yearly_occurrence(arena, ++year, date);
-    return true;
+    struct occurrence occurrence = yearly_occurrence(arena, year, date);
+    while (id_is_taken(dating, open, occurrence.trigger_id))
+        occurrence = yearly_occurrence(arena, ++year, date);
+    return occurrence;
 }
 
 static void enter_occurrence(struct dating *dating, const struct occurrence *occurrence, bool changed)
@@ -187,6 +189,21 @@ static bool still_the_same(const struct dating *dating, const struct journey *op
     return yearly_day(civil_from_days(facts->day).year, civil_from_days(dating->day)) == facts->day;
 }
 
+/* The one occurrence of a `date`: over, entered already, or to enter. */
+static void enter_date(struct dating *dating, const struct journey *open)
+{
+    struct occurrence occurrence = date_occurrence(dating->pass->fold->arena, dating->day);
+    if (dating->day < dating->today) {
+        if (open != NULL)
+            cancel_dated(dating);
+    } else if (!id_is_taken(dating, open, occurrence.trigger_id)) {
+        enter_occurrence(dating, &occurrence, open != NULL);
+    } else if (open != NULL) {
+        fold_record_ignored(dating->pass, dating->slot->current, dating->key, occurrence.trigger_id,
+                            REASON_IN_PROGRESS);
+    }
+}
+
 static void date_alternative(struct dating *dating)
 {
     struct fold_pass *pass = dating->pass;
@@ -203,11 +220,12 @@ static void date_alternative(struct dating *dating)
     /* The next year's waits until this one's day has come. */
     if (open == NULL && wake_index(pass->state, dating->slot->current->id, dating->alternative) != SIZE_MAX)
         return;
-    struct occurrence occurrence;
-    if (next_occurrence(dating, open, &occurrence))
-        enter_occurrence(dating, &occurrence, open != NULL);
-    else if (open != NULL)
-        cancel_dated(dating);
+    if (dating->trigger->kind == TRIGGER_DATE) {
+        enter_date(dating, open);
+        return;
+    }
+    struct occurrence occurrence = next_year(dating, open);
+    enter_occurrence(dating, &occurrence, open != NULL);
 }
 
 static void look_at_alternative(struct fold_pass *pass, const struct campaign_slot *slot,

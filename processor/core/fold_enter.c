@@ -100,6 +100,7 @@ static void restart(struct fold_pass *pass, struct journey *journey, const struc
             fold_record_step(pass, journey, &old->steps[i], OUTCOME_RESTARTED, trigger->id,
                              &journey->steps[i].due_ms);
     }
+    fold_date_replaced(pass, journey);
     journey->version = campaign->version;
     journey->trigger = *trigger;
     journey->was_sent = false;

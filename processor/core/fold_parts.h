@@ -81,6 +81,9 @@ void fold_dates_over(struct fold_pass *pass);
 void fold_date_woken(struct fold_pass *pass, struct span campaign, uint32_t alternative);
 void fold_date_note(struct fold_pass *pass, struct span campaign, struct span key,
                     const struct trigger_facts *trigger);
+/* A restart is about to replace the journey: what was replaced before anything of it was sent has not
+ * entered, so that a date that is corrected and corrected back is honoured. */
+void fold_date_replaced(struct fold_pass *pass, const struct journey *journey);
 
 /* --- fold_follow.c --------------------------------------------------------------------------------------
  */

@@ -37,6 +37,7 @@ struct simulation {
     struct heap calendar;
     struct appointment *free_appointments;
     bool has_clock;
+    bool is_past_until; /* a line arrived after `until`: so do all that follow */
     int64_t clock_ms;
     uint64_t line;
     struct sim_user *current; /* whose state is being folded: who `scheduled` records are about */
@@ -375,6 +376,8 @@ static bool move_clock(struct simulation *simulation, int64_t arrives_ms)
     if (simulation->has_clock && arrives_ms < simulation->clock_ms)
         arrives_ms = simulation->clock_ms;
     if (simulation->options.has_until && arrives_ms > simulation->options.until_ms)
+        simulation->is_past_until = true;
+    if (simulation->is_past_until)
         return false;
     if (!simulation->has_clock)
         simulation->clock_ms = arrives_ms;

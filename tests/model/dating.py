@@ -71,8 +71,10 @@ class Dating:
             day, trigger_id = self.yearly(year, date), f"yearly:{year:04d}"
         else:
             day, trigger_id = date, f"date:{date.isoformat()}"
-            if day < today or taken(trigger_id):
+            if day < today:
                 return gone() if current else None
+            if taken(trigger_id):
+                return self.ignored(user, campaign, "", {"id": trigger_id}, "in_progress") if current else None
         trigger = {"id": trigger_id, "name": "", "time": instant_of(day, 0, tz), "day": day, "alternative": index,
                    "attributes": {}, "calendar": self.clock, "yearly": "yearly" in one}
         return self.enter(user, campaign, "", trigger, env, changed=current is not None)

@@ -189,6 +189,8 @@ class Model(Dating, Deciding):
                 if state["pending"]:
                     state["pending"] = False
                     self.step_record(user, journey, state, "restarted", reason=trigger["id"], due=iso(state["due"]))
+            if not journey["sent"]:
+                user["entered_ids"].discard((campaign["campaign"], key, journey["trigger"]["id"]))
             journey["trigger"], journey["sent"] = trigger, False
             journey["note"]["time"] = time
         else:
@@ -368,7 +370,7 @@ class Model(Dating, Deciding):
             arrives = line.get("arrives", line["time"])
             arrives = arrives if self.clock is None else max(self.clock, arrives)
             if self.until is not None and arrives > self.until:
-                continue
+                break
             if self.clock is None:
                 self.clock = arrives
             self.run_to(arrives, False)
