@@ -43,6 +43,10 @@ static int order_of_deciding(const void *left, const void *right)
     /* A day that has come goes before the sends of its first instant. */
     if ((a->step == DUE_WAKE) != (b->step == DUE_WAKE))
         return a->step == DUE_WAKE ? -1 : 1;
+    if (a->step == DUE_WAKE) {
+        int campaigns = span_compare(a->wake.campaign, b->wake.campaign);
+        return campaigns != 0 ? campaigns : (int)a->wake.alternative - (int)b->wake.alternative;
+    }
     if (a->priority != b->priority)
         return a->priority > b->priority ? -1 : 1;
     return memcmp(a->send_id, b->send_id, SEND_ID_BYTES);

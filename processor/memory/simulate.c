@@ -57,6 +57,8 @@ static bool comes_first(const struct heap_node *left, const struct heap_node *ri
         return a->due_ms < b->due_ms;
     if (a->wake != b->wake)
         return a->wake;
+    if (a->wake)
+        return span_compare(a->user->id, b->user->id) < 0;
     if (a->priority != b->priority)
         return a->priority > b->priority;
     return memcmp(a->send_id, b->send_id, SEND_ID_BYTES) < 0;

@@ -1,48 +1,77 @@
-"""Random cases for the model: campaigns, a policy and lines that meet often enough to matter."""
+"""Random cases for the model: campaigns and a policy that meet often enough to matter."""
 
 import json
 import pathlib
 import shutil
 
 from expressions import cel, duration
-from localtime import from_iso, iso
+from lines import NAMES, STARTS, ZONES, lines
+from localtime import DAY, HOUR, from_iso, iso
+from messages import spelled_message
 
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-NAMES = ["cart", "order", "view", "login"]
-KEYS = ["a", "b", 1, 1.0, 42.0, 2.5, True, None, ["x"]]
-ZONES = ["Europe/Paris", "America/New_York", "Pacific/Auckland", "Asia/Kolkata", "UTC", "No/Where", 5]
+MINUTE = 60_000
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-STARTS = ["2026-03-27T10:00:00Z", "2026-10-23T20:00:00Z", "2026-01-30T22:00:00Z", "2028-02-27T06:00:00Z", "2026-12-30T12:00:00Z"]
-CHANNELS = ["push", "email", "sms"]
+CHANNELS = ["push", "email", "sms", "webhook"]
 LABELS = ["marketing", "news", "care"]
 
 EVENT = ("var", "event", "total")
+KEY = ("var", "event", "key")
 
 
 def chance(r, p):
     return r.random() < p
 
 
-def condition(r, sides=("event",)):
+def number(r, sides):
     side = r.choice(sides)
-    pick = r.randrange(9)
+    return r.choice([("var", side, "total")] * 4 + [("add", ("var", side, "total"), ("lit", r.choice([1, 0.5]))),
+                                                    ("if", ("has", side, "other"), ("var", side, "other"), ("lit", 20))])
+
+
+def condition(r, sides=("event",), meta=True):
+    """sides: event, trigger and follow are maps of attributes there; none of them: only the profile is."""
+    pick = r.randrange(13) if sides else r.randrange(6, 9)
     if pick < 3:
-        return ("cmp", r.choice(["<", ">=", "==", "!="]), ("var", side, "total"), ("lit", r.choice([10, 50, 30.0, 70.5])))
+        return ("cmp", r.choice(["<", ">=", "==", "!="]), number(r, sides), ("lit", r.choice([10, 50, 30.0, 70.5])))
     if pick == 3:
-        return ("has", side, r.choice(["key", "other"]))
+        return ("has", r.choice(sides), r.choice(["key", "other"]))
     if pick == 4:
-        return ("and", condition(r, sides), condition(r, sides))
+        return (r.choice(["and", "or"]), condition(r, sides, meta), condition(r, sides, meta))
     if pick == 5:
-        return ("or", condition(r, sides), condition(r, sides))
+        return ("not", condition(r, sides, meta))
     if pick == 6:
-        predicate = ("cmp", ">", ("var", "it", "total"), ("lit", 40)) if chance(r, 0.5) else None
+        predicate = r.choice([None, ("cmp", ">", ("var", "it", "total"), ("lit", 40)), ("has", "it", "key")])
         return ("cmp", r.choice([">=", "<"]), ("count", r.choice(NAMES), r.choice([HOUR, DAY, 3 * DAY]), predicate), ("lit", r.randrange(1, 4)))
     if pick == 7:
         return ("cmp", r.choice(["==", "!="]), ("var", "profile", "city"), ("lit", r.choice(["Lyon", "Paris"])))
-    return ("cmp", r.choice([">=", "<"]), ("var", "profile", "age"), ("lit", r.choice([20, 30.5])))
+    if pick == 8:
+        return r.choice([("cmp", r.choice([">=", "<"]), ("var", "profile", "age"), ("lit", r.choice([20, 30.5]))),
+                         ("cmp", "<", ("last", r.choice(NAMES)), ("ago", r.choice([MINUTE, HOUR, DAY]))),
+                         ("cmp", "!=", ("last", r.choice(NAMES)), ("lit", None))])
+    if pick == 9:
+        return ("in", ("var", r.choice(sides), "key"), r.choice([["a", 1], [42, 2.5, True], []]))
+    if pick == 10:
+        return ("cmp", "==", ("string", ("var", r.choice(sides), "key")), ("lit", r.choice(["1", "a", "true"])))
+    if pick == 11 and meta:
+        return r.choice([("cmp", "<", ("meta", "time"), ("ago", r.choice([0, HOUR]))), ("cmp", "==", ("meta", "name"), ("lit", r.choice(NAMES)))])
+    return ("cmp", r.choice(["==", "!="]), ("user",), ("lit", "u0"))
 
 
-def send(r, dated):
+def deciding(r, kinds):
+    """A condition that is looked at while a send is decided."""
+    sides = ["trigger", "event"] if kinds == {"event"} else ["follow", "trigger", "event"] if kinds == {"thing"} else []
+    return condition(r, sides)
+
+
+def some_date(r, kinds):
+    return ("var", *r.choice([("profile", "contract_end")] + ([("event", "ends")] if "date" not in kinds else [])))
+
+
+def zone_rule(r):
+    return r.choice([("var", "profile", "time_zone"), ("var", "profile", "time_zone"), "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe"])
+
+
+def send(r, kinds):
     pick = r.randrange(10)
     out = {}
     if pick == 0:
@@ -50,18 +79,18 @@ def send(r, dated):
     if pick < 5:
         out["after_ms"] = r.choice([0, MINUTE, 20 * MINUTE, HOUR, 90 * MINUTE, DAY, 2 * DAY])
         if chance(r, 0.2):
-            out["date"] = ("var", "profile", "contract_end") if dated else ("var", "event", "ends")
+            out["date"] = some_date(r, kinds)
     elif pick == 5:
         out["before_ms"] = r.choice([MINUTE, 3 * HOUR, DAY])
-        out["date"] = r.choice([("var", "profile", "contract_end")] + ([] if dated else [("var", "event", "ends")]))
+        out["date"] = some_date(r, kinds)
     else:
         out["days"] = r.choice([0, 0, 1, 2])
         out["at"] = r.choice(["00:00", "02:30", "09:00", "18:30", "23:59"])
         if chance(r, 0.3):
-            out["date"] = r.choice([("var", "profile", "contract_end")] + ([] if dated else [("var", "event", "ends")]))
+            out["date"] = some_date(r, kinds)
             out["days"] = r.choice([-1, 0, 1])
     if chance(r, 0.4):
-        out["time_zone"] = r.choice([("var", "profile", "time_zone"), "America/New_York", "Asia/Tokyo"])
+        out["time_zone"] = zone_rule(r)
     if chance(r, 0.25):
         out["on"] = r.sample(DAYS, r.randrange(1, 4))
     return out
@@ -83,32 +112,64 @@ def quiet(r):
     if chance(r, 0.3) or not out:
         out["days"] = r.sample(DAYS, r.randrange(1, 3))
     if chance(r, 0.5):
-        out["time_zone"] = r.choice([("var", "profile", "time_zone"), "Europe/Paris"])
+        out["time_zone"] = zone_rule(r)
     if chance(r, 0.5):
         out["then"] = r.choice(["postpone", "skip"])
     return out
 
 
-def step(r, name, dated):
+WEIGHTS = [[30, 70], [33.3, 33.3, 33.4], [0, 100], [50.5, 49.5], [12.25, 87.75], [100]]
+
+
+def part(r, kinds):
+    side = r.choice(["event", "trigger", "profile"] + (["follow"] if kinds == {"thing"} else [])) if "date" not in kinds else "profile"
+    name = r.choice(["city", "token", "age"]) if side == "profile" else r.choice(["key", "total"])
+    if side == "trigger":
+        side = "event"  # what templates call it
+    pick = r.randrange(12)
+    if pick == 0 and side != "profile":
+        return ("abort_if", side, "total", 60)
+    if pick == 1 and chance(r, 0.3):
+        return ("fail",)
+    return ("default", side, name, "none") if pick < 4 else ("out", side, name)
+
+
+def message(r, label, channel, kinds):
+    out = {}
+    for field in r.sample(["title", "body", "subject"], r.choice([1, 1, 2])):
+        out[field] = [("text", f"{label} {field} ")] + [part(r, kinds) for _ in range(r.choice([0, 1, 1, 2]))]
+    if chance(r, 0.2):
+        out["html"] = [("text", "<b>"), part(r, kinds), ("text", "</b>")]
+    if channel == "webhook":
+        out["sound"] = {"n": 1, "list": [[("text", "x"), part(r, kinds)], True], "none": None}
+    return out
+
+
+def messages(r, label, channel, kinds):
+    out = {"message": message(r, label, channel, kinds)}
+    if chance(r, 0.3):
+        out["locales"] = {locale: message(r, f"{label} {locale}", channel, kinds) for locale in r.sample(["fr", "fr-CA", "en"], r.choice([1, 2]))}
+    return out
+
+
+def step(r, name, kinds):
     out = {"id": name, "channel": r.choice(CHANNELS)}
-    how = send(r, dated)
+    how = send(r, kinds)
     if how is not None:
         out["send"] = how
-    if chance(r, 0.2):
-        out["if"] = ("cmp", "==", ("var", "profile", "city"), ("lit", "Lyon")) if dated else condition(r, ("trigger", "event"))
+    if chance(r, 0.25):
+        out["if"] = deciding(r, kinds)
     if chance(r, 0.2):
         out["late"] = late(r)
     if chance(r, 0.1):
         out["quiet"] = quiet(r)
     if chance(r, 0.15):
-        out["labels"] = r.sample(LABELS, r.randrange(1, 3))
+        out["labels"] = r.sample(LABELS, r.randrange(0, 3))
     if chance(r, 0.15):
-        out["variants"] = [{"id": "one", "weight": 30, "message": {"title": "v1"}},
-                           {"id": "two", "weight": 70, "message": {"title": "v2"}, "locales": {"fr": {"title": "v2 fr"}}}]
+        out["variants"] = [{"id": f"v{number}", "weight": weight, **messages(r, f"v{number}", out["channel"], kinds)}
+                           for number, weight in enumerate(r.choice(WEIGHTS))]
     else:
-        out["message"] = {"title": f"title {name}"}
-        if chance(r, 0.3):
-            out["locales"] = {"fr": {"title": "titre"}, "fr-CA": {"title": "titre ca"}}
+        out.update(messages(r, name, out["channel"], kinds))
     return out
 
 
@@ -117,159 +178,155 @@ def event_trigger(r):
     if chance(r, 0.5):
         out["where"] = condition(r)
     if chance(r, 0.2):
-        out["times"] = {"at_least": r.randrange(2, 4), "within_ms": r.choice([HOUR, DAY])}
+        out["times"] = {"at_least": r.randrange(1, 4), "within_ms": r.choice([HOUR, DAY])}
         if chance(r, 0.6):
-            out["times"]["same"] = ("var", "event", "key")
+            out["times"]["same"] = r.choice([KEY, ("add", KEY, KEY), ("var", "profile", "city")])
     return out
+
+
+def trigger(r, kind, follows):
+    if kind == "date":
+        return r.choice([{"yearly": ("var", "profile", "birth_date")}, {"date": ("var", "profile", "contract_end")}])
+    if kind == "event":
+        return event_trigger(r)
+    out = {"event": r.choice(["price", "price", "stock"]), "thing": KEY, "followers": r.choice(list(follows))}
+    if chance(r, 0.5):
+        out["where"] = r.choice([("cmp", "<", EVENT, ("var", "follow", "total")), ("cmp", "<", EVENT, ("lit", 60)),
+                                 condition(r, ("event", "follow"))])
+    return out
+
+
+def cancel(r, kinds):
+    rule = {"event": r.choice(NAMES)}
+    journey = [] if kinds == {"date"} else ["trigger"]
+    if chance(r, 0.5):
+        rule["where"] = condition(r, ["event"] + journey) if journey and chance(r, 0.5) else \
+            ("cmp", ">=", EVENT, ("var", "trigger", "total")) if journey and chance(r, 0.4) else condition(r)
+    if chance(r, 0.6) and journey:
+        rule["match"] = [(KEY, ("var", "trigger", "key"))]
+        if chance(r, 0.2):
+            rule["match"].append(r.choice([(("user",), ("lit", "u0")), (("var", "event", "total"), ("var", "profile", "age")),
+                                           (("var", "profile", "city"), ("var", "profile", "city"))]))
+    return rule
 
 
 def campaign(r, number, follows):
     out = {"campaign": r.choice(["a", "b", "z"]) + f"-{number}",
            "type": r.choice(["event", "functional", "behavioural", "service", "transactional"])}
-    dated = chance(r, 0.2)
-    thing = follows and not dated and chance(r, 0.35)
-    if dated:
-        out["trigger"] = r.choice([{"yearly": ("var", "profile", "birth_date")}, {"date": ("var", "profile", "contract_end")}])
-    elif thing:
-        out["trigger"] = {"event": "price", "thing": ("var", "event", "key"), "followers": "favourites"}
-        if chance(r, 0.5):
-            out["trigger"]["where"] = r.choice([("cmp", "<", EVENT, ("var", "follow", "total")), ("cmp", "<", EVENT, ("lit", 60))])
-    elif chance(r, 0.25):
-        out["trigger"] = [event_trigger(r) for _ in range(2)]
-    else:
-        out["trigger"] = event_trigger(r)
+    listed = r.choice([["date"], ["event"], ["event"], ["event"], ["event", "event"], ["event", "date"], ["date", "date"]])
+    if follows and chance(r, 0.4):
+        listed = r.choice([["thing"], ["thing"], ["thing", "event"], ["thing", "thing"], ["thing", "date"]])
+    kinds = set(listed)
+    triggers = [trigger(r, kind, follows) for kind in listed]
+    out["trigger"] = triggers if len(triggers) > 1 else triggers[0]
     if chance(r, 0.3):
-        out["audience"] = condition(r, ("event",)) if not dated else ("cmp", "==", ("var", "profile", "city"), ("lit", "Lyon"))
-        if chance(r, 0.3):
+        sides = [] if "date" in kinds else ["event"]
+        out["audience"] = condition(r, sides, False)
+        if chance(r, 0.6):  # so that it does not keep everybody out
+            out["audience"] = ("or", out["audience"], ("cmp", "==", ("var", "profile", "city"), ("lit", "Lyon")))
+        if chance(r, 0.2):
             out["recheck"] = False
     entry = {}
-    if not dated and chance(r, 0.6):
-        entry["key"] = ("var", "event", "key")
+    if "date" not in kinds and chance(r, 0.6):
+        entry["key"] = r.choice([KEY, KEY, ("meta", "name"), ("string", ("var", "event", "total"))])
     if chance(r, 0.7):
-        entry["when_pending"] = r.choice(["restart", "restart_always"] + ([] if dated else ["keep", "update", "parallel"]))
+        entry["when_pending"] = r.choice(["restart", "restart_always"] + ([] if "date" in kinds else ["keep", "update", "parallel"]))
     if chance(r, 0.25):
         entry["cooldown_ms"] = r.choice([HOUR, DAY, 5 * DAY])
     if chance(r, 0.25):
         entry["at_most"] = {"count": r.randrange(1, 4), "within_ms": r.choice([2 * HOUR, 2 * DAY])}
     if entry:
         out["entry"] = entry
-    out["cancel"] = []
-    for _ in range(r.choice([0, 1, 1, 2])):
-        rule = {"event": r.choice(NAMES)}
-        if chance(r, 0.4):
-            rule["where"] = condition(r) if dated or chance(r, 0.6) else ("cmp", ">=", EVENT, ("var", "trigger", "total"))
-        if chance(r, 0.6) and not dated:
-            rule["match"] = [(("var", "event", "key"), ("var", "trigger", "key"))]
-        out["cancel"].append(rule)
+    out["cancel"] = [cancel(r, kinds) for _ in range(r.choice([0, 1, 1, 2]))]
     if not out["cancel"]:
         del out["cancel"]
-    out["steps"] = [step(r, f"s{i}", dated) for i in range(r.choice([1, 1, 2, 3]))]
+    out["steps"] = [step(r, f"s{i}", kinds) for i in range(r.choice([1, 1, 2, 3]))]
     if chance(r, 0.3):
         out["priority"] = r.choice([0, 10, 90, 100])
     if chance(r, 0.3):
-        out["labels"] = r.sample(LABELS, r.randrange(1, 3))
+        out["labels"] = r.sample(LABELS, r.randrange(0, 3))
     if chance(r, 0.15):
         out["late"] = late(r)
     if chance(r, 0.15):
         out["quiet"] = quiet(r)
     if chance(r, 0.15):
-        out["holdout"] = r.choice([20, 50.5])
+        out["holdout"] = r.choice([20, 50.5, 33.33, 0])
     return out
 
 
 def policy(r):
     out = {}
     if chance(r, 0.7):
-        out["time_zone"] = r.choice(["Europe/Paris", "America/New_York", "Pacific/Auckland"])
+        out["time_zone"] = r.choice(ZONES[:-3])
+    if chance(r, 0.1):
+        out["labels"] = r.sample(LABELS, 1)
     if chance(r, 0.4):
         out["consent"] = {"push": ("cmp", "==", ("var", "profile", "optin"), ("lit", True))}
     if chance(r, 0.4):
-        out["addresses"] = {"push": ("var", "profile", "token"), "email": ("var", "profile", "mail")}
+        out["addresses"] = {"push": ("var", "profile", "token"), "email": ("var", "profile", "mail"), "sms": ("var", "profile", "age")}
     if chance(r, 0.4):
         out["quiet"] = quiet(r)
     if chance(r, 0.2):
         out["late"] = late(r)
-    if chance(r, 0.5):
+    if chance(r, 0.6):
         out["caps"] = []
         for _ in range(r.randrange(1, 3)):
-            cap = {"at_most": r.randrange(1, 3)}
+            cap = {"at_most": r.randrange(1, 4)}
             if chance(r, 0.5):
                 cap["within_ms"] = r.choice([HOUR, 6 * HOUR, DAY])
             else:
                 cap["per"] = r.choice(["day", "week", "month"])
             if chance(r, 0.4):
-                cap["labels"] = r.sample(LABELS, 2)
+                cap["labels"] = r.sample(LABELS, r.choice([0, 2, 3]))
             if chance(r, 0.4):
-                cap["channels"] = r.sample(CHANNELS, 2)
+                cap["channels"] = r.sample(CHANNELS, r.choice([0, 2, 3]))
             if chance(r, 0.7):
                 cap["then"] = r.choice(["skip", "postpone"])
             out["caps"].append(cap)
     if chance(r, 0.5):
-        rule = {"on": {"event": "view", "thing": ("var", "event", "key")}}
-        if chance(r, 0.6):
-            rule["off"] = {"event": r.choice(["login", "view"]), "thing": ("var", "event", "key")}
-            if chance(r, 0.5):
-                rule["off"]["where"] = ("cmp", "<", EVENT, ("lit", 30))
-        if chance(r, 0.4):
-            rule["expires_ms"] = r.choice([HOUR, DAY])
-        out["follows"] = {"favourites": rule}
+        out["follows"] = {name: follow(r) for name in r.choice([["favourites"], ["favourites", "also"]])}
     return out
 
 
-def attributes(r, now):
-    out = {}
-    if chance(r, 0.85):
-        out["total"] = r.choice([5, 10, 29.5, 30, 50, 50.0, 71, 100]) if chance(r, 0.95) else "many"
-    if chance(r, 0.85):
-        out["key"] = r.choice(KEYS[:4]) if chance(r, 0.8) else r.choice(KEYS)
-    if chance(r, 0.5):
-        at = now + r.randrange(-DAY, 4 * DAY)
-        out["ends"] = r.choice([iso(at), iso(at)[:10], at, float(at), "soon", iso(at)[:19] + "+02:00", None])
-    return out
-
-
-def profile(r, now):
-    out = {}
-    for name, values in (("city", ["Lyon", "Paris"]), ("age", [18, 35]), ("time_zone", ZONES), ("optin", [True, True, False]),
-                         ("token", ["tok", ""]), ("mail", ["a@b", None]), ("locale", ["fr", "fr-CA", "en", "de-CH"])):
+def follow(r):
+    rule = {"on": {"event": r.choice(["view", "view", "cart"]), "thing": KEY}}
+    if chance(r, 0.3):
+        rule["on"]["where"] = condition(r)
+    if chance(r, 0.6):
+        rule["off"] = {"event": r.choice(["login", "view"]), "thing": KEY}
         if chance(r, 0.5):
-            out[name] = r.choice(values)
-    if chance(r, 0.6):
-        at = now + r.randrange(-3 * DAY, 6 * DAY)
-        out["birth_date"] = r.choice([f"19{r.randrange(70, 99)}" + iso(at)[4:10], "1992-02-29", iso(at), None]) \
-            if chance(r, 0.9) else "x"
-    if chance(r, 0.6):
-        at = now + r.randrange(-3 * DAY, 6 * DAY)
-        out["contract_end"] = r.choice([iso(at)[:10], iso(at), at, None])
-    return out
+            rule["off"]["where"] = ("cmp", "<", EVENT, ("lit", 30))
+    if chance(r, 0.4):
+        rule["expires_ms"] = r.choice([HOUR, DAY])
+    return rule
 
 
-def make(r):
+def much(r, campaigns):
+    """Lets most of what comes in, and keeps it open for long."""
+    for one in campaigns:
+        dated = any("yearly" in of or "date" in of for of in (one["trigger"] if isinstance(one["trigger"], list) else [one["trigger"]]))
+        one.setdefault("entry", {})["when_pending"] = "restart" if dated else "parallel"
+        for name in ("cooldown_ms", "at_most"):
+            if chance(r, 0.8):
+                one["entry"].pop(name, None)
+        if chance(r, 0.8):
+            one.pop("audience", None)
+        for of in one["trigger"] if isinstance(one["trigger"], list) else [one["trigger"]]:
+            if chance(r, 0.7):
+                of.pop("where", None)
+        if chance(r, 0.7):
+            one["steps"][0]["send"] = {"after_ms": 2 * DAY}
+
+
+def make(r, flood=False):
+    """flood: so much of one user at once that the limits of a thousand are reached."""
     rules = policy(r)
-    campaigns = [campaign(r, number, "follows" in rules) for number in range(r.choice([1, 2, 2, 3, 4]))]
-    now = start = from_iso(r.choice(STARTS))
-    users = [f"u{number}" for number in range(r.choice([1, 2, 3, 6]))]
-    lines, ids = [], []
-    pace = r.choice([MINUTE, 20 * MINUTE, 3 * HOUR, 12 * HOUR])
-    for number in range(r.choice([5, 20, 40, 80])):
-        if not chance(r, 0.2):
-            now += r.choice([1, r.randrange(pace), r.randrange(pace), pace])
-        if chance(r, 0.2):
-            line = {"kind": "profile", "user": r.choice(users), "time": now, "attributes": None if chance(r, 0.05) else profile(r, now)}
-        else:
-            line = {"name": r.choice(NAMES), "user": r.choice(users), "time": now, "attributes": attributes(r, now)}
-            if "follows" in rules and chance(r, 0.2):
-                line["name"] = "price"
-                del line["user"]
-            if chance(r, 0.9):
-                line["id"] = r.choice(ids) if ids and chance(r, 0.07) else f"e{number}"
-                ids.append(line["id"])
-        if chance(r, 0.25):
-            line["arrives"] = now
-            line["time"] = now - r.choice([0, r.randrange(2 * HOUR), r.randrange(3 * DAY), -r.randrange(6 * MINUTE), 8 * DAY])
-            if chance(r, 0.1):
-                line["arrives"] -= r.randrange(HOUR)
-        lines.append(line)
+    campaigns = [campaign(r, number, rules.get("follows")) for number in range(r.choice([1, 2, 2, 3, 4]))]
+    start = from_iso(r.choice(STARTS))
+    if flood:
+        much(r, campaigns)
+    taken = lines(r, start, "follows" in rules, flood)
+    end = max(line.get("arrives", line["time"]) for line in taken)
     if chance(r, 0.2):
         for one in campaigns:
             if chance(r, 0.5):
@@ -277,8 +334,8 @@ def make(r):
             if chance(r, 0.5):
                 one["ends"] = iso(start + DAY + r.randrange(3 * DAY))
     dated = any("yearly" in str(one["trigger"]) for one in campaigns)
-    until = now + r.choice([0, HOUR, 30 * DAY, 400 * DAY if dated else DAY]) if chance(r, 0.5) else None
-    return {"campaigns": campaigns, "policy": rules, "lines": lines, "until": until}
+    until = end + r.choice([-(end - start) // 2, 0, HOUR, 30 * DAY, 400 * DAY if dated else DAY]) if chance(r, 0.5) else None
+    return {"campaigns": campaigns, "policy": rules, "lines": taken, "until": until}
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -296,6 +353,10 @@ def spelled(node):
     for name, value in node.items():
         if name.endswith("_ms"):
             out[name[:-3]] = duration(value)
+        elif name == "message":
+            out[name] = spelled_message(value)
+        elif name == "locales":
+            out[name] = {locale: spelled_message(one) for locale, one in value.items()}
         elif name == "match":
             out[name] = {cel(left): cel(right) for left, right in value}
         else:
@@ -312,4 +373,14 @@ def write(case, folder):
     (folder / "policy.yaml").write_text(json.dumps(spelled(case["policy"]), indent=1) + "\n")
     with open(folder / "events.jsonl", "w") as out:
         for line in case["lines"]:
-            out.write(json.dumps({name: iso(value) if name in ("time", "arrives") else value for name, value in line.items()}) + "\n")
+            out.write(json.dumps({name: spelled_time(line, value) if name in ("time", "arrives") else value
+                                  for name, value in line.items() if name not in ("refused", "spelling")}) + "\n")
+
+
+def spelled_time(line, ms):
+    spelling = line.get("spelling")
+    if spelling == "ms":
+        return ms
+    if spelling == "offset":
+        return iso(ms + 2 * HOUR)[:-1] + "+02:00"
+    return iso(ms)[:-1] + "999Z" if spelling == "finer" else iso(ms)

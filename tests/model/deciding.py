@@ -4,6 +4,7 @@ import datetime
 
 from expressions import holds, printed
 from localtime import HOUR, WEEKDAYS, bucket, instant_of, iso, local
+from messages import Aborted, Failed, chosen, rendered
 
 
 class Deciding:
@@ -33,8 +34,8 @@ class Deciding:
         labels = self.effective("labels", step, campaign) or []
 
         def concerns(cap, channel, of):
-            return ("channels" not in cap or channel in cap["channels"]) and \
-                ("labels" not in cap or any(label in cap["labels"] for label in of))
+            return (not cap.get("channels") or channel in cap["channels"]) and \
+                (not cap.get("labels") or any(label in cap["labels"] for label in of))
 
         for cap in self.policy.get("caps", []):
             if not concerns(cap, step["channel"], labels):
@@ -65,7 +66,7 @@ class Deciding:
 
     def decide(self, user, journey, state):
         campaign, step, trigger, now = journey["campaign"], state["step"], journey["trigger"], self.clock
-        env = self.env(user, now, event=trigger["attributes"], trigger=trigger["attributes"])
+        env = self.env(user, now, event=trigger["attributes"], trigger=trigger["attributes"], meta=trigger)
         if trigger.get("follow") is not None:
             env["follow"] = trigger["follow"]
         transactional = campaign["type"] == "transactional"
@@ -92,40 +93,46 @@ class Deciding:
                 cap = self.cap(user, step, campaign, now)
                 if cap is not None:
                     return ("skipped", "capped", None) if cap[0] == "skip" else ("postponed", "capped", cap[1])
-                if bucket("holdout", campaign["campaign"], user["name"]) < campaign.get("holdout", 0) * 100:
+                if bucket("holdout", campaign["campaign"], user["name"]) < round(campaign.get("holdout", 0) * 100, 6):
                     return "skipped", "holdout", None
             return "sent", None, None
 
         outcome, reason, due = verdict()
+        if outcome == "sent":
+            try:
+                content = self.message(user, journey, step, env)
+            except Aborted:
+                outcome, reason = "skipped", "aborted"
+            except Failed:
+                outcome, reason = "skipped", "render_failed"
         more = {"reason": reason} if reason else {}
         if outcome == "postponed":
             state["due"] = due
-            self.pending.append((user, journey, state))
+            self.put_in_calendar(user, journey, state)
         else:
             state["pending"] = False
         if outcome == "sent":
-            more["message"] = {"title": self.message(user, journey, step)}
+            more["message"] = content
             journey["sent"] = True
             if not transactional:
                 user["sent"].append({"time": now, "channel": step["channel"], "labels": self.effective("labels", step, campaign) or []})
         self.step_record(user, journey, state, outcome, due=iso(state["due"]), **more)
         self.years_over(user, campaign)
 
-    def message(self, user, journey, step):
+    def message(self, user, journey, step, env):
         variants = step.get("variants")
-        chosen = step
+        chosen_by = step
         if variants:
             upto, mine = 0, bucket("variant", journey["campaign"]["campaign"], user["name"])
-            for chosen in variants:
-                upto += chosen["weight"] * 100
-                if mine < upto:
+            for chosen_by in variants:
+                upto += chosen_by["weight"]
+                if mine < round(upto * 100, 6):
                     break
-        title = chosen["message"]["title"]
-        locale = user["profile"].get("locale")
-        locale = locale if isinstance(locale, str) else ""
-        while locale:
-            if locale in chosen.get("locales", {}):
-                title = chosen["locales"][locale]["title"]
-                break
+        locales, locale = chosen_by.get("locales", {}), user["profile"].get("locale")
+        layers = []
+        while isinstance(locale, str) and locale:
+            if locale in locales:
+                layers.append(locales[locale])
             locale = locale.rpartition("-")[0]
-        return title
+        fields = chosen(layers + [chosen_by["message"]])
+        return {name: rendered(value, env, name == "html" and step["channel"] in ("email", "in_app")) for name, value in fields.items()}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from dating import Dating
 from deciding import Deciding
-from expressions import Err, holds, printed, value_of
+from expressions import REMEMBERED, Err, holds, printed, value_of
 from localtime import DAY, EPOCH, HOUR, WEEKDAYS, from_iso, instant_of, iso, local, uuid5, zone
 
 
@@ -58,7 +58,7 @@ class Model(Dating, Deciding):
         return {"profile": user["profile"], "user": {"id": user["name"]}, "now": now, "history": user["events"], **variables}
 
     def event_env(self, user, event, **more):
-        return self.env(user, event["time"], event=event["attributes"], **more)
+        return self.env(user, event["time"], event=event["attributes"], meta=event, **more)
 
     # --- dates and dues
 
@@ -178,6 +178,8 @@ class Model(Dating, Deciding):
             elif "at_most" in entry and sum(time - entry["at_most"]["within_ms"] < one["time"] <= time for one in entries) \
                     >= entry["at_most"]["count"]:
                 reason = "entry_limit"
+            elif sum(any(state["pending"] for state in journey["steps"]) for journey in user["journeys"]) >= REMEMBERED:
+                reason = "limit"
         if reason:
             return self.ignored(user, campaign, key, trigger, reason)
         dues = [self.due(step, trigger, env) for step in campaign["steps"]]
@@ -203,9 +205,15 @@ class Model(Dating, Deciding):
                 self.step_record(user, journey, state, "skipped", reason="no_date")
             else:
                 self.step_record(user, journey, state, "scheduled", due=iso(state["due"]))
-                self.pending.append((user, journey, state))
+                self.put_in_calendar(user, journey, state)
         if "alternative" in trigger:
             user["entered_ids"].add((campaign["campaign"], key, trigger["id"]))
+
+    def put_in_calendar(self, user, journey, state):
+        campaign = journey["campaign"]
+        send = uuid5(campaign["campaign"], user["name"], journey["key"], journey["trigger"]["id"], state["step"]["id"])
+        state["order"] = state["due"], -campaign.get("priority", 50), send.bytes
+        self.pending.append((user, journey, state))
 
     # --- cancelling
 
@@ -215,7 +223,8 @@ class Model(Dating, Deciding):
         if when > cancel["time"]:
             return False
         env = {"profile": cancel["profile"], "user": {"id": user["name"]}, "now": cancel["time"], "history": user["events"],
-               "event": cancel["event"], "trigger": trigger["attributes"]}
+               "event": cancel["event"]["attributes"], "meta": cancel["event"], "trigger": trigger["attributes"],
+               "follow": trigger.get("follow")}
         if cancel["by_trigger"] and not holds(rule["where"], env):
             return False
         for left, right in rule.get("match", []):
@@ -235,7 +244,8 @@ class Model(Dating, Deciding):
             if "where" in rule and not by_trigger and not holds(rule["where"], self.event_env(user, event)):
                 continue
             cancel = {"rule": rule, "by_trigger": by_trigger, "campaign": campaign, "time": event["time"], "arrived": self.clock, "fresh": True,
-                      "event": event["attributes"], "profile": dict(user["profile"])}
+                      "event": event, "profile": dict(user["profile"])}
+            user["cancels"] = [one for one in user["cancels"] if self.clock - one["arrived"] < HOUR][1 - REMEMBERED:]
             user["cancels"].append(cancel)
             for journey in self.open_of(user, campaign):
                 if self.cancel_hits(user, cancel, journey["trigger"]):
@@ -290,6 +300,7 @@ class Model(Dating, Deciding):
                 user["follows"].pop((name, thing), None)
                 if side == "on":
                     expires = event["time"] + rule["expires_ms"] if "expires_ms" in rule else 1 << 62
+                    user["follows"] = dict([(of, one) for of, one in user["follows"].items() if one["expires"] > self.clock][1 - REMEMBERED:])
                     user["follows"][(name, thing)] = {"attributes": event["attributes"], "expires": expires}
 
     def take_event(self, event):
@@ -299,6 +310,8 @@ class Model(Dating, Deciding):
         counted = user["ids"].get(event["id"])
         duplicate = counted is not None and self.clock - counted < HOUR
         if not duplicate:
+            user["ids"].pop(event["id"], None)
+            user["ids"] = dict([(id, arrived) for id, arrived in user["ids"].items() if self.clock - arrived < HOUR][1 - REMEMBERED:])
             user["ids"][event["id"]] = self.clock
             user["events"].append(event)
             self.follow(user, event)
@@ -344,14 +357,8 @@ class Model(Dating, Deciding):
         while True:
             self.pending = [one for one in self.pending if one[2]["pending"] and one[2] in one[1]["steps"]]
 
-            def order(one):
-                user, journey, state = one
-                campaign = journey["campaign"]
-                send = uuid5(campaign["campaign"], user["name"], journey["key"], journey["trigger"]["id"], state["step"]["id"])
-                return state["due"], 1, -campaign.get("priority", 50), send.bytes
-
-            first = min(self.pending, key=order, default=None)
-            wake = min(self.wakes, key=lambda one: one[0], default=None)
+            first = min(self.pending, key=lambda one: one[2]["order"], default=None)
+            wake = min(self.wakes, key=lambda one: (one[0], one[1]["name"].encode(), one[2]["campaign"].encode(), one[3]), default=None)
             if wake and not self.running_out and (first is None or wake[0] <= first[2]["due"]):
                 if not (wake[0] < limit or inclusive and wake[0] == limit):
                     return
@@ -375,6 +382,8 @@ class Model(Dating, Deciding):
                 self.clock = arrives
             self.run_to(arrives, False)
             self.clock = arrives
+            if line.get("refused"):
+                continue
             if line.get("kind") == "profile":
                 self.take_profile(line)
                 continue
