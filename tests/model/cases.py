@@ -314,6 +314,8 @@ def much(r, campaigns):
         for of in one["trigger"] if isinstance(one["trigger"], list) else [one["trigger"]]:
             if chance(r, 0.7):
                 of.pop("where", None)
+            if of.get("event") in NAMES and chance(r, 0.7):
+                of["event"] = "view"
         if chance(r, 0.7):
             one["steps"][0]["send"] = {"after_ms": 2 * DAY}
 

@@ -65,7 +65,7 @@ def broken(r, line):
 def a_line(r, number, now, users, ids, follows, flood):
     if chance(r, 0.02 if flood else 0.2):
         return {"kind": "profile", "user": r.choice(users), "time": now, "attributes": None if chance(r, 0.05) else profile(r, now)}
-    line = {"name": r.choice(NAMES), "user": r.choice(users), "time": now, "attributes": attributes(r, now, flood)}
+    line = {"name": "view" if flood and chance(r, 0.7) else r.choice(NAMES), "user": r.choice(users), "time": now, "attributes": attributes(r, now, flood)}
     if follows and chance(r, 0.2):
         line["name"] = r.choice(["price", "price", "stock"])
         del line["user"]
