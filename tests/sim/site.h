@@ -43,6 +43,7 @@ struct site {
     int64_t slack_ms;
     int64_t sweep_every_ms; /* 0: no sweeps, the journal is not trimmed */
     bool busy;              /* an engine turned more than it may */
+    int crowd;              /* how many users site_crowd.c has */
 };
 
 /* site_campaigns.c: the campaigns, and how they get into the journal */
@@ -67,6 +68,12 @@ size_t site_fan_out_user_count(void);
 const char *site_fan_out_user(size_t number);
 bool site_fan_out_judge(const struct site *site, char *why, size_t why_bytes);
 
+/* site_crowd.c: users u0, u1, … whose sends fall due together; judged on their own */
+#define CROWD_CAMPAIGN "crowd"
+void site_crowd_open(struct site *site);
+bool site_crowd_is_user(struct span user);
+bool site_crowd_judge(const struct site *site, char *why, size_t why_bytes);
+
 /* site_shop.c */
 void site_shop_open(struct site *site);
 
@@ -76,6 +83,8 @@ void site_tend(void *self); /* starts and stops processes; calls itself again */
 int site_nodes_alive(const struct site *site);
 
 /* site_judge.c */
+/* The text of a member of one of our own JSON records, NUL-terminated; "" when there is none. */
+void site_member_text(struct span json, const char *name, char text[ORACLE_TEXT]);
 /* Everything is folded and nothing is pending or open. */
 bool site_is_at_rest(const struct site *site);
 /* The oracle's judgement, and the store against a replay of the journal from its start. */

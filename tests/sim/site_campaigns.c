@@ -39,6 +39,11 @@ static const struct {
                        "entry: {when_pending: parallel}\n"
                        "trigger: {event: stock, thing: event.c, followers: watches}\nsteps:\n"
                        "  - {id: only, send: {after: 2s}, " MESSAGE},
+    {CROWD_CAMPAIGN,
+     "campaign: " CROWD_CAMPAIGN "\ntype: event\nlate: {tolerance: 1d, then: skip}\n"
+     "trigger: {event: crowd}\ncancel: [{event: crowdless}]\nsteps:\n"
+     "  - {id: soon, send: {after: 3s}, " MESSAGE "  - {id: then, send: {after: 14s}, " MESSAGE
+     "  - {id: last, send: {after: 41s}, " MESSAGE},
     {"", "follows:\n  favourites: {on: {event: follow, thing: event.c}, "
          "off: {event: unfollow, thing: event.c}}\n"
          "  watches: {on: {event: watch, thing: event.c}, off: {event: unwatch, thing: event.c}}\n"
@@ -88,11 +93,13 @@ void shared_open(struct shared *shared)
                  texts[i].id);
             interest_add_campaign(shared->interests[set], campaign);
         }
-        const struct campaign *fan_out;
+        for (size_t i = LATE_CAMPAIGN + 1; i < TEXTS - 1; i++) {
+            const struct campaign *campaign;
+            must(definitions_campaign(shared->definitions, span_from_text(texts[i].id), 1, &campaign),
+                 texts[i].id);
+            interest_add_campaign(shared->interests[set], campaign);
+        }
         const struct policy *policy;
-        must(definitions_campaign(shared->definitions, SPAN_LITERAL(FAN_OUT_CAMPAIGN), 1, &fan_out),
-             FAN_OUT_CAMPAIGN);
-        interest_add_campaign(shared->interests[set], fan_out);
         must(definitions_policy(shared->definitions, 1, &policy), "policy");
         interest_add_policy(shared->interests[set], policy);
     }

@@ -58,8 +58,8 @@ bool site_is_at_rest(const struct site *site)
 
 /* ---- for the oracle ---- */
 
-/* The text of a member of one of our own JSON records; no value holds a quote. */
-static void member(struct span json, const char *name, char text[ORACLE_TEXT])
+/* No value holds a quote. */
+void site_member_text(struct span json, const char *name, char text[ORACLE_TEXT])
 {
     char pattern[ORACLE_TEXT];
     int size = snprintf(pattern, sizeof pattern, "\"%s\":\"", name);
@@ -79,7 +79,7 @@ static int64_t member_time(struct span json, const char *name)
 {
     char text[ORACLE_TEXT];
     int day, hours, minutes, seconds, ms;
-    member(json, name, text);
+    site_member_text(json, name, text);
     if (sscanf(text,
                "2026-03-%d"
                "T%d:%d:%d.%dZ",
@@ -107,7 +107,7 @@ static void add_entry(struct oracle_case *run, struct arena *arena, const struct
 {
     const struct sim_record *record = &log->records[offset];
     if (entry->kind == ENTRY_EVENT || entry->kind == ENTRY_THING) {
-        if (site_fan_out_is_entry(entry))
+        if (site_fan_out_is_entry(entry) || site_crowd_is_user(entry->event.user))
             return;
         struct oracle_event *event =
             ARENA_PUSH(arena, (struct oracle_event **)&run->events, &run->event_count, &capacities->events);
@@ -143,13 +143,14 @@ static void add_block(struct oracle_case *run, struct arena *arena, const struct
 
 static void add_message(struct oracle_message *message, const struct sim_record *record)
 {
-    member(record->value, "send_id", message->send_id);
-    member(record->value, "user", message->user);
-    member(record->value, "campaign", message->campaign);
-    member(record->value, "key", message->key);
-    member(record->value, "step", message->step);
-    member(record->value, "title", message->title);
-    member(record->value, "id", message->trigger); /* the trigger's is the only one of that name */
+    site_member_text(record->value, "send_id", message->send_id);
+    site_member_text(record->value, "user", message->user);
+    site_member_text(record->value, "campaign", message->campaign);
+    site_member_text(record->value, "key", message->key);
+    site_member_text(record->value, "step", message->step);
+    site_member_text(record->value, "title", message->title);
+    site_member_text(record->value, "id",
+                     message->trigger); /* the trigger's is the only one of that name */
     message->due_ms = member_time(record->value, "due");
     message->decided_ms = member_time(record->value, "decided");
     message->at_ms = appended_ms(record);
@@ -160,23 +161,25 @@ static void add_decision(struct oracle_decision *decision, const struct sim_reco
     for (size_t i = 0; i < record->header_count; i++)
         if (span_equal_text(record->headers[i].name, "declic-decision-id"))
             snprintf(decision->id, sizeof decision->id, "%.*s", SPAN_PRINTF(record->headers[i].value));
-    member(record->value, "user", decision->user);
-    member(record->value, "campaign", decision->campaign);
-    member(record->value, "key", decision->key);
-    member(record->value, "step", decision->step);
-    member(record->value, "outcome", decision->outcome);
-    member(record->value, "reason", decision->reason);
-    member(record->value, "trigger_id", decision->trigger);
+    site_member_text(record->value, "user", decision->user);
+    site_member_text(record->value, "campaign", decision->campaign);
+    site_member_text(record->value, "key", decision->key);
+    site_member_text(record->value, "step", decision->step);
+    site_member_text(record->value, "outcome", decision->outcome);
+    site_member_text(record->value, "reason", decision->reason);
+    site_member_text(record->value, "trigger_id", decision->trigger);
     decision->at_ms = member_time(record->value, "at");
     decision->due_ms = member_time(record->value, "due");
 }
 
-/* What the oracle looks at: committed, and not of the fan-out, which has a judge of its own. */
+/* What the oracle looks at: committed, and not of the fan-out or the crowd, which have judges of their own.
+ */
 static bool is_judged(const struct sim_record *record)
 {
     char user[ORACLE_TEXT];
-    member(record->value, "user", user);
-    return record->state == RECORD_COMMITTED && !site_fan_out_is_user(span_from_text(user));
+    site_member_text(record->value, "user", user);
+    return record->state == RECORD_COMMITTED && !site_fan_out_is_user(span_from_text(user)) &&
+           !site_crowd_is_user(span_from_text(user));
 }
 
 static bool judge_by_oracle(const struct site *site, struct arena *arena, char *why, size_t why_bytes)
@@ -221,6 +224,7 @@ static struct site *replay_open(const struct site *site, bool trimmed)
     if (replay == NULL)
         abort();
     replay->shared = site->shared;
+    replay->crowd = site->crowd;
     world_init(&replay->world, site->world.seed, false);
     replay->world.now_us = site->world.now_us;
     cluster_init(&replay->cluster, &replay->world, site->cluster.journal_partitions);
@@ -280,6 +284,13 @@ static bool same_partition(const struct site *site, const struct site *replay, i
             snprintf(why, why_bytes, "STORE DIFFERS from a replay: %s in partition %d",
                      site_fan_out_user(i), partition);
     }
+    for (int i = 0; i < site->crowd && same; i++) {
+        char user[ORACLE_TEXT];
+        snprintf(user, sizeof user, "u%d", i);
+        same = same_user(site, replay, partition, span_from_text(user));
+        if (!same)
+            snprintf(why, why_bytes, "STORE DIFFERS from a replay: %s in partition %d", user, partition);
+    }
     arena_destroy(&arena);
     return same;
 }
@@ -320,7 +331,7 @@ bool site_judge(struct site *site, char *why, size_t why_bytes)
     arena_init(&arena, 0);
     bool kept = judge_by_oracle(site, &arena, why, why_bytes);
     arena_destroy(&arena);
-    return kept && site_fan_out_judge(site, why, why_bytes) &&
+    return kept && site_fan_out_judge(site, why, why_bytes) && site_crowd_judge(site, why, why_bytes) &&
            judge_by_replay(site, false, why, why_bytes) &&
            (!is_trimmed(site) || judge_by_replay(site, true, why, why_bytes));
 }

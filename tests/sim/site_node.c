@@ -90,10 +90,24 @@ static void run_engine(void *self)
 }
 
 /* Small and odd, so that what lies at the bounds is met often. */
-static struct engine_bounds bounds(struct world *world)
+static struct engine_bounds bounds(struct site *site)
 {
+    struct world *world = &site->world;
     if (world_chance(world, 300))
         return engine_bounds_live;
+    if (site->crowd != 0 && world_chance(world, 700))
+        return (struct engine_bounds){
+            .horizon_ms = world_between(world, 500, 50000),
+            .horizon_refill_ms = world_between(world, 0, 4000),
+            .horizon_load = (size_t)world_between(world, 1, 60),
+            .batch_records = (size_t)world_between(world, 1, 60),
+            .batch_bytes = (size_t)world_between(world, 200, 20000),
+            .batch_users = (size_t)world_between(world, 1, 60),
+            .fire_users = (size_t)world_between(world, 1, 40),
+            .block_bytes = (size_t)world_between(world, 1, 2000),
+            .slice_users = (size_t)world_between(world, 1, 10),
+            .walk_users = (size_t)world_between(world, 1, 40),
+        };
     return (struct engine_bounds){
         .horizon_ms = world_between(world, 3000, 70000),
         .horizon_refill_ms = world_between(world, 0, 2500),
@@ -121,7 +135,7 @@ static void open_engine(struct node *node)
     node->journal_port = sim_journal_port(node->journal);
     node->outbox_port = sim_outbox_port(node->outbox);
     node->store_port = sim_store_port(&node->connection);
-    struct engine_options options = {.bounds = bounds(&site->world),
+    struct engine_options options = {.bounds = bounds(site),
                                      .log = site->world.trace ? &loud : &silent,
                                      .prefix = SPAN_LITERAL("sim."),
                                      .journal_topic = SPAN_LITERAL("sim.journal"),
