@@ -88,7 +88,7 @@ static void prepare_end(struct transactional *t, bool commit)
         int64_t delay_us = world_latency(world, 3 * MS);
         if (world_strikes(world, FAULT_MARKER_SLOW, 8))
             delay_us = world_between(world, 0, 5 * SECOND);
-        world_call(world, delay_us, NULL, write_marker, marker);
+        world_ask(world, delay_us, write_marker, marker);
     }
     if (t->log_count == 0)
         t->state = TXN_EMPTY;
@@ -122,7 +122,7 @@ static void begin(struct transactional *t)
     int64_t after_ms = TRANSACTION_MS + world_below(world, SWEEP_MS);
     if (world_strikes(world, FAULT_TXN_EXPIRES, 12))
         after_ms = world_below(world, 30);
-    world_call(world, after_ms * MS, NULL, expire, expiry);
+    world_ask(world, after_ms * MS, expire, expiry);
 }
 
 /* ---- requests ---- */

@@ -1,4 +1,5 @@
 #include "sim/cluster.h"
+#include "sim/sim_store.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,6 +25,45 @@ static void log_init(struct cluster *cluster, struct sim_log *log, const char *n
     log->grown_self = cluster;
 }
 
+/* ---- accidents ---- */
+
+static void sessions_begin(void *self)
+{
+    struct cluster *cluster = self;
+    group_begin_sessions(&cluster->engines);
+    group_begin_sessions(&cluster->intakes);
+}
+
+/* One that stands still goes on with the clock as it is: sessions and transactions may have run out. One
+ * that died has lost what it had answered but not sent, and gives members time to find it again. */
+static void broker_goes(struct cluster *cluster)
+{
+    struct world *world = cluster->world;
+    int64_t away_us = world_chance(world, 500) ? world_between(world, 20 * MS, SECOND)
+                                               : world_between(world, SECOND, 12 * SECOND);
+    if (world_broker_is_away(world))
+        return;
+    world->broker->frozen_until_us = world->now_us + away_us;
+    world->answers_lost = world_chance(world, 600);
+    world_trace(world, "the broker %s until %.3f", world->answers_lost ? "is dead" : "stands still",
+                (double)world->broker->frozen_until_us / (double)SECOND);
+    if (world->answers_lost)
+        world_call(world, away_us, NULL, sessions_begin, cluster);
+}
+
+static void accidents(void *self)
+{
+    struct cluster *cluster = self;
+    struct world *world = cluster->world;
+    bool disaster = world->crashes != cluster->crashes_seen && world_strikes(world, FAULT_DISASTER, 2);
+    cluster->crashes_seen = world->crashes;
+    if (world_strikes(world, FAULT_BROKER_AWAY, 150) || (disaster && world_chance(world, 600)))
+        broker_goes(cluster);
+    if (disaster && world_chance(world, 600))
+        sim_store_die(cluster->store);
+    world_call(world, 100 * MS, NULL, accidents, cluster);
+}
+
 void cluster_init(struct cluster *cluster, struct world *world, int journal_partitions)
 {
     *cluster = (struct cluster){
@@ -37,6 +77,7 @@ void cluster_init(struct cluster *cluster, struct world *world, int journal_part
     log_init(cluster, &cluster->dead_letters, "dlq", 0);
     group_init(&cluster->engines, world, "engines", journal_partitions);
     group_init(&cluster->intakes, world, "intakes", SOURCE_PARTITIONS);
+    world_call(world, 100 * MS, NULL, accidents, cluster);
 }
 
 void cluster_watch(struct cluster *cluster, struct process *process,

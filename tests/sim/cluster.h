@@ -21,6 +21,7 @@ struct cluster {
     struct broker broker;
     struct group engines, intakes;
     struct sim_store *store;
+    int crashes_seen;
     /* Tasks that may be waiting for a log to grow. */
     struct reader {
         void (*grown)(void *self, struct sim_log *log);

@@ -30,7 +30,7 @@ static void complete_soon(struct group *group)
     if (group->completing)
         return;
     group->completing = true;
-    world_call(group->world, world_latency(group->world, 5 * MS), NULL, complete, group);
+    world_ask(group->world, world_latency(group->world, 5 * MS), complete, group);
 }
 
 void group_rebalance(struct group *group)
@@ -74,7 +74,7 @@ static void tick(void *self)
     }
     if (world_strikes(group->world, FAULT_SHUFFLE, 20))
         group_rebalance(group);
-    world_call(group->world, TICK_US, NULL, tick, group);
+    world_ask(group->world, TICK_US, tick, group);
 }
 
 void group_init(struct group *group, struct world *world, const char *name, int partitions)
@@ -82,7 +82,15 @@ void group_init(struct group *group, struct world *world, const char *name, int 
     *group = (struct group){.world = world, .name = name, .partitions = partitions};
     for (size_t i = 0; i < 64; i++)
         group->offsets[i].offset = -1;
-    world_call(world, TICK_US, NULL, tick, group);
+    world_ask(world, TICK_US, tick, group);
+}
+
+void group_begin_sessions(struct group *group)
+{
+    for (size_t i = 0; i < group->member_count; i++)
+        group->members[i].heard_us = group->world->now_us;
+    if (group->preparing)
+        group->deadline_us = group->world->now_us + REBALANCE_US;
 }
 
 /* ---- assigning ---- */
@@ -162,7 +170,7 @@ static void complete(void *self)
         int64_t delay_us = world_latency(world, 3 * MS);
         if (world_strikes(world, FAULT_SYNC_SLOW, 4))
             delay_us = world_between(world, 0, 8 * SECOND);
-        world_call(world, delay_us, member->client->process, synced, sync);
+        world_answer(world, delay_us, member->client->process, synced, sync);
         world_trace(world, "%s: generation %d: member %ld of process %d gets %lx", group->name,
                     group->generation, (long)member->id, member->client->process->number,
                     (unsigned long)assigned);
@@ -215,7 +223,8 @@ static void join(void *self)
     struct group *group = client->group;
     struct group_member *member = member_find(group, request->identity.member);
     if (request->identity.member != 0 && member == NULL) {
-        world_call(group->world, world_latency(group->world, MS), client->process, unknown_member, client);
+        world_answer(group->world, world_latency(group->world, MS), client->process, unknown_member,
+                     client);
         return;
     }
     if (member == NULL) {
@@ -241,7 +250,7 @@ static void send_join(struct group_client *client)
     client->again = false;
     struct join *request = ARENA_NEW(&world->arena, struct join);
     *request = (struct join){client, client->identity, client->owned};
-    world_call(world, world_latency(world, 2 * MS), NULL, join, request);
+    world_ask(world, world_latency(world, 2 * MS), join, request);
 }
 
 /* The answer to a join: what this member is to have. */
@@ -252,6 +261,7 @@ static void synced(void *self)
     if (client->gone || !client->joining || client->identity.member != sync->identity.member)
         return;
     client->joining = false;
+    client->answered_us = client->process->world->now_us;
     client->identity = sync->identity;
     uint64_t revoked = client->owned & ~sync->assigned, added = sync->assigned & ~client->owned;
     if (revoked != 0)
@@ -273,14 +283,22 @@ static void heartbeat(void *self)
                client);
     if (world_strikes(world, FAULT_HEARTBEAT, 15))
         client->mute_until_us = world->now_us + world_between(world, SECOND, 20 * SECOND);
-    if (client->identity.member == 0 || world->now_us < client->mute_until_us)
+    if (client->identity.member != 0 && !client->joining && !client->lost &&
+        world->now_us - client->answered_us > SESSION_US && world_chance(world, 500)) {
+        world_trace(world, "%s: process %d has had no answer for too long", group->name,
+                    client->process->number);
+        kicked(client);
+        return;
+    }
+    if (client->identity.member == 0 || world->now_us < client->mute_until_us ||
+        world_broker_is_away(world))
         return;
     struct group_member *member = member_find(group, client->identity.member);
     if (member == NULL) {
         kicked(client);
         return;
     }
-    member->heard_us = world->now_us;
+    member->heard_us = client->answered_us = world->now_us;
     if (!group->preparing || client->joining || client->lost)
         return;
     if (client->queued == 0)
@@ -327,7 +345,7 @@ static void close_done(struct group_client *client)
     struct world *world = client->process->world;
     client->closed = client->gone = true;
     if (client->identity.member != 0 && !world_strikes(world, FAULT_HEARTBEAT, 3))
-        world_call(world, world_latency(world, MS), NULL, leave, client);
+        world_ask(world, world_latency(world, MS), leave, client);
 }
 
 void client_served(struct group_client *client)

@@ -46,6 +46,8 @@ void group_init(struct group *group, struct world *world, const char *name, int 
 /* What the offsets request of a transaction checks. */
 bool group_knows(const struct group *group, int64_t member, int32_t generation);
 void group_rebalance(struct group *group);
+/* The coordinator is there again and waits for every member anew. */
+void group_begin_sessions(struct group *group);
 
 enum client_event_kind { CLIENT_ASSIGNED, CLIENT_REVOKED, CLIENT_LOST };
 struct client_event {
@@ -68,6 +70,7 @@ struct group_client {
     size_t queued;
     bool standing; /* the first of the queue was handed out and not answered */
     int64_t mute_until_us;
+    int64_t answered_us; /* when the coordinator last answered */
     void (*notify)(void *self);
     void *self;
 };

@@ -82,7 +82,7 @@ static void arrives(void *self)
     int64_t delay_us = world_latency(world, MS);
     if (world_strikes(world, FAULT_APPEND_SLOW, 20))
         delay_us = world_between(world, 0, 5 * SECOND);
-    world_call(world, delay_us, a->process, reported, append);
+    world_answer(world, delay_us, a->process, reported, append);
     lane->busy = false;
     lane_next(a, lane);
 }
@@ -106,7 +106,7 @@ static void lane_next(struct sim_appender *a, struct lane *lane)
     int64_t delay_us = world_latency(world, 2 * MS);
     if (world_strikes(world, FAULT_APPEND_SLOW, 20))
         delay_us = world_between(world, 0, 5 * SECOND);
-    world_call(world, delay_us, NULL, arrives, append);
+    world_ask(world, delay_us, arrives, append);
 }
 
 static enum err appender_append(void *self, const struct appender_record *record)
@@ -183,7 +183,7 @@ static uint64_t interest_ask(void *self)
     int64_t delay_us = world_latency(world, 3 * MS);
     if (world_strikes(world, FAULT_REGISTRY_SLOW, 10))
         delay_us = world_between(world, 0, 5 * SECOND);
-    world_call(world, delay_us, r->process, ticket_passes, ticket);
+    world_answer(world, delay_us, r->process, ticket_passes, ticket);
     return ticket->number;
 }
 

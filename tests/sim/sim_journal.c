@@ -83,6 +83,10 @@ static void fetch(struct sim_journal *j, int32_t partition)
     struct sim_log *log = &j->cluster->journal[partition];
     if (world->now_us < part->fetch_not_before_us)
         return;
+    if (world_broker_is_away(world)) {
+        part->fetch_not_before_us = world->broker->frozen_until_us + world_latency(world, 20 * MS);
+        return;
+    }
     if ((int64_t)log->stable <= part->fetched_until && part->end_told == part->position)
         return;
     part->fetched_until = (int64_t)log->stable;
@@ -291,7 +295,7 @@ static void watermark(void *self)
     if (world_strikes(world, FAULT_MARK_SLOW, 8))
         delay_us = world_between(world, 0, 4 * SECOND);
     if (!world_strikes(world, FAULT_MARK_SLOW, 16))
-        world_call(world, delay_us, answer->journal->process, answer_arrives, answer);
+        world_answer(world, delay_us, answer->journal->process, answer_arrives, answer);
 }
 
 static void journal_watermark_request(void *self, const int32_t *partitions, size_t count,
@@ -307,7 +311,7 @@ static void journal_watermark_request(void *self, const int32_t *partitions, siz
                                                .partition = partitions[i],
                                                .last_stable = with_last_stable ? 0 : -1,
                                                .requested_ms = tag_ms};
-        world_call(world, world_latency(world, MS), NULL, watermark, answer);
+        world_ask(world, world_latency(world, MS), watermark, answer);
     }
 }
 

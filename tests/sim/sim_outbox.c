@@ -147,6 +147,10 @@ static void fence_try(void *self)
     struct sim_outbox *outbox = fence->outbox;
     struct world *world = outbox->cluster->world;
     int64_t epoch;
+    if (world_broker_is_away(world)) {
+        world_call(world, 100 * MS, outbox->process, fence_try, fence);
+        return;
+    }
     struct transactional *t = broker_transactional(&outbox->cluster->broker, fence->id);
     if (transactional_init(t, &epoch) == BROKER_BUSY && ++fence->tries < 100)
         world_call(world, 100 * MS, outbox->process, fence_try, fence);
@@ -201,7 +205,7 @@ static void note_arrives(void *self)
     int64_t delay_us = world_latency(world, MS);
     if (world_strikes(world, FAULT_NOTES_SLOW, 10))
         delay_us = world_between(world, 0, 4 * SECOND);
-    world_call(world, delay_us, outbox->process, note_acknowledged, self);
+    world_answer(world, delay_us, outbox->process, note_acknowledged, self);
 }
 
 static void outbox_note(void *self, const struct outbox_record *record)
@@ -218,7 +222,7 @@ static void outbox_note(void *self, const struct outbox_record *record)
     if (at_us < outbox->notes_busy_until_us)
         at_us = outbox->notes_busy_until_us;
     outbox->notes_busy_until_us = at_us;
-    world_call(world, at_us - world->now_us, NULL, note_arrives, note);
+    world_ask(world, at_us - world->now_us, note_arrives, note);
 }
 
 static enum err outbox_notes_flush(void *self, int timeout_ms)

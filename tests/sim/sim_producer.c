@@ -64,7 +64,7 @@ static bool is_current(const struct request *request)
 static void answer_later(struct request *request, void (*call)(void *self))
 {
     struct world *world = request->p->cluster->world;
-    world_call(world, world_latency(world, MS), request->p->process, call, request);
+    world_answer(world, world_latency(world, MS), request->p->process, call, request);
 }
 
 static void fail(struct sim_producer *p, const char *why)
@@ -110,7 +110,7 @@ static void init_arrives(void *self)
     struct sim_producer *p = request->p;
     if (request->client != p->client)
         return;
-    if (transactional_init(p->t, &request->epoch) == BROKER_OK)
+    if (!world_broker_is_away(p->cluster->world) && transactional_init(p->t, &request->epoch) == BROKER_OK)
         answer_later(request, init_answered);
     else
         world_call(p->cluster->world, 50 * MS, p->process, init_arrives, request);
@@ -210,19 +210,20 @@ static void send_end(struct sim_producer *p, bool commit)
     if (world_strikes(world, FAULT_END_LOST, 6)) {
         world_call(world, CLIENT_GIVES_UP_US, p->process, gave_up, request);
     } else if (world_strikes(world, FAULT_END_UNANSWERED, 6)) {
-        world_call(world, world_latency(world, MS), NULL, end_arrives_again, request);
+        world_ask(world, world_latency(world, MS), end_arrives_again, request);
         world_call(world, world_between(world, 10 * MS, CLIENT_GIVES_UP_US), p->process, gave_up, request);
     } else if (world_strikes(world, FAULT_END_LATE, 6)) {
-        world_call(world, world_between(world, 0, 8 * SECOND), NULL, end_arrives_again, request);
+        world_ask(world, world_between(world, 0, 8 * SECOND), end_arrives_again, request);
         world_call(world, world_between(world, 10 * MS, CLIENT_GIVES_UP_US), p->process, gave_up, request);
     } else if (world_strikes(world, FAULT_END_AGAIN, 6)) {
         request->lost = true; /* the first answer is lost, the client's own repetition succeeds */
         struct request *again = request_new(p);
         again->commit = commit;
-        world_call(world, world_latency(world, MS), NULL, end_arrives, request);
-        world_call(world, world_between(world, 0, SECOND), NULL, end_arrives_again, again);
+        world_ask(world, world_latency(world, MS), end_arrives, request);
+        world_ask(world, world_between(world, 0, SECOND), end_arrives_again, again);
     } else {
-        world_call(world, world_latency(world, MS), NULL, end_arrives, request);
+        world_ask(world, world_latency(world, MS), end_arrives, request);
+        world_call(world, CLIENT_GIVES_UP_US, p->process, gave_up, request);
     }
 }
 
@@ -257,11 +258,23 @@ static void offsets_arrive(void *self)
     answer_later(request, offsets_answered);
 }
 
+static void offsets_gave_up(void *self)
+{
+    struct request *request = self;
+    struct sim_producer *p = request->p;
+    if (!is_current(request) || p->phase != PRODUCER_OFFSETS)
+        return;
+    fail(p, "offsets: no answer");
+    send_end(p, false);
+}
+
 static void send_offsets(struct sim_producer *p)
 {
     struct world *world = p->cluster->world;
+    struct request *request = request_new(p);
     p->phase = PRODUCER_OFFSETS;
-    world_call(world, world_latency(world, MS), NULL, offsets_arrive, request_new(p));
+    world_ask(world, world_latency(world, MS), offsets_arrive, request);
+    world_call(world, CLIENT_GIVES_UP_US, p->process, offsets_gave_up, request);
 }
 
 /* ---- records ---- */
@@ -334,7 +347,7 @@ static void produce_arrives(void *self)
         enum broker_answer answer =
             transactional_append(p->t, request->epoch, m->log, &m->record, &m->offset);
         if (answer == BROKER_BUSY) {
-            world_call(world, 20 * MS, NULL, produce_arrives, request);
+            world_ask(world, 20 * MS, produce_arrives, request);
             return;
         }
         if (answer != BROKER_OK) {
@@ -382,7 +395,7 @@ static void send_some(void *self)
     if (request->lost && world_chance(world, 500))
         world_call(world, delay_us, p->process, produce_answered, request);
     else
-        world_call(world, delay_us, NULL, produce_arrives, request);
+        world_ask(world, delay_us, produce_arrives, request);
     send_soon(p);
 }
 

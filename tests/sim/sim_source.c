@@ -108,6 +108,10 @@ static bool records_hand_out(struct sim_source *s, struct source_event *event)
         const struct sim_log *log = &s->cluster->source[p];
         if (!place->reading || world->now_us < place->fetch_not_before_us)
             continue;
+        if (world_broker_is_away(world)) {
+            place->fetch_not_before_us = world->broker->frozen_until_us + world_latency(world, 20 * MS);
+            continue;
+        }
         while (place->position < (int64_t)log->count && count < BATCH) {
             const struct sim_record *record = &log->records[place->position];
             *ARENA_PUSH(&world->arena, &messages, &count, &capacity) =
@@ -235,7 +239,7 @@ static void commit_arrives(void *self)
         request->error = unanswered ? ERR_TIMEOUT : ERR_OK;
     }
     int64_t delay_us = lost || unanswered ? world_between(world, 0, 3 * SECOND) : world_latency(world, MS);
-    world_call(world, delay_us, s->process, commit_answered, request);
+    world_answer(world, delay_us, s->process, commit_answered, request);
 }
 
 static void source_commit(void *self, const struct source_commit *commits, size_t count, uint64_t tag)
@@ -251,7 +255,7 @@ static void source_commit(void *self, const struct source_commit *commits, size_
         request->commits[i] = commits[i];
         request->commits[i].metadata = arena_copy(&world->arena, commits[i].metadata);
     }
-    world_call(world, world_latency(world, 2 * MS), NULL, commit_arrives, request);
+    world_ask(world, world_latency(world, 2 * MS), commit_arrives, request);
 }
 
 static void source_close(void *self)

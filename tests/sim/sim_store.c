@@ -15,16 +15,33 @@ void sim_store_may_rewind(struct sim_store *store, int64_t one_in)
     memory_store_rewind(store->memory, store->points[point]);
 }
 
+static void wipe(struct sim_store *store)
+{
+    struct memory_store *empty = memory_store_new();
+    memory_store_rewind(store->memory, empty);
+    memory_store_free(empty);
+}
+
+void sim_store_die(struct sim_store *store)
+{
+    struct world *world = store->world;
+    store->away_until_us = world->now_us + world_between(world, 0, 8 * SECOND);
+    world_trace(world, "the store is dead until %.3f", (double)store->away_until_us / (double)SECOND);
+    if (world_chance(world, 200))
+        wipe(store);
+    else if (store->point_count != 0 && world_chance(world, 800))
+        memory_store_rewind(store->memory, store->points[world_below(world, (int64_t)store->point_count)]);
+}
+
 static void accidents(void *self)
 {
     struct sim_store *store = self;
     struct world *world = store->world;
     sim_store_may_rewind(store, 15);
-    if (world_strikes(world, FAULT_WIPE, 30)) {
-        struct memory_store *empty = memory_store_new();
-        memory_store_rewind(store->memory, empty);
-        memory_store_free(empty);
-    }
+    if (world_strikes(world, FAULT_WIPE, 30))
+        wipe(store);
+    if (world_strikes(world, FAULT_STORE_DIES, 60))
+        sim_store_die(store);
     if (world_strikes(world, FAULT_STORE_FULL, 20))
         store->full_until_us = world->now_us + world_between(world, 0, 10 * SECOND);
     world_call(world, 250 * MS, NULL, accidents, store);
@@ -51,8 +68,9 @@ void sim_store_free(struct sim_store *store)
 static void keep_point(struct sim_store *store)
 {
     struct world *world = store->world;
-    if (!world->faults[FAULT_REWIND].on || world->now_us >= world->faults_until_us ||
-        !world_chance(world, 400))
+    if ((!world->faults[FAULT_REWIND].on && !world->faults[FAULT_STORE_DIES].on &&
+         !world->faults[FAULT_DISASTER].on) ||
+        world->now_us >= world->faults_until_us || !world_chance(world, 400))
         return;
     struct memory_store *copy = memory_store_copy(store->memory);
     if (store->point_count < STORE_POINTS) {
@@ -81,6 +99,8 @@ static enum passage request_begin(struct sim_connection *c, int weight)
     struct world *world = c->process->world;
     process_step(c->process, weight);
     task_sleep(c->task, world_latency(world, 200));
+    if (world->now_us < c->store->away_until_us)
+        return PASSAGE_NOT_SENT;
     if (!world_strikes(world, FAULT_STORE_AWAY, 40))
         return PASSAGE_GOOD;
     return (enum passage)world_between(world, PASSAGE_NOT_SENT, PASSAGE_UNANSWERED);
@@ -111,6 +131,17 @@ static bool is_full(const struct sim_store *store)
     request_end(c, passage, (weight));                            \
     return passage == PASSAGE_GOOD ? error : ERR_UNREACHABLE
 
+/* As a layout that this version of the program does not know. */
+static enum err garble(struct sim_connection *c, enum err error, const struct store_read *reads,
+                       size_t count)
+{
+    for (size_t i = 0; i < count && error == ERR_OK; i++)
+        for (size_t u = 0; u < reads[i].count; u++)
+            if (reads[i].states[u].size != 0 && world_strikes(c->store->world, FAULT_STORE_GARBLES, 200))
+                ((char *)(uintptr_t)reads[i].states[u].data)[0] = (char)0xEE;
+    return error;
+}
+
 static enum err store_partition_read(void *self, int32_t partition, struct arena *arena,
                                      struct store_partition *out)
 {
@@ -119,12 +150,14 @@ static enum err store_partition_read(void *self, int32_t partition, struct arena
 
 static enum err store_fold_read(void *self, struct store_read *reads, size_t count, struct arena *arena)
 {
-    PASS(self, 10, c->store->port.fold_read(c->store->memory, reads, count, arena));
+    PASS(self, 10,
+         garble(c, c->store->port.fold_read(c->store->memory, reads, count, arena), reads, count));
 }
 
 static enum err store_fire_read(void *self, struct store_read *reads, size_t count, struct arena *arena)
 {
-    PASS(self, 10, c->store->port.fire_read(c->store->memory, reads, count, arena));
+    PASS(self, 10,
+         garble(c, c->store->port.fire_read(c->store->memory, reads, count, arena), reads, count));
 }
 
 static enum err store_due_read(void *self, int32_t partition, int64_t from_ms, int64_t upto_ms,
@@ -170,9 +203,7 @@ static enum err store_wipe(void *self, int32_t partition)
 
 static enum err store_ids_write(void *self, int32_t partition, int64_t expected_head, struct span ids)
 {
-    PASS(self, 5,
-         is_full(c->store) ? ERR_LIMIT
-                           : c->store->port.ids_write(c->store->memory, partition, expected_head, ids));
+    PASS(self, 5, c->store->port.ids_write(c->store->memory, partition, expected_head, ids));
 }
 
 /* ---- the fold's commit ---- */
@@ -183,10 +214,33 @@ struct late_commit {
     size_t count;
 };
 
+#define GROWTH 128 /* bytes that a state may grow by in a full store */
+
+/* Whether it needs memory: a full store takes what removes or settles. */
+static bool grows(struct sim_store *store, const struct store_commit *commit)
+{
+    struct arena arena;
+    bool more = false;
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < commit->count && !more; i++) {
+        const struct store_user_write *write = &commit->writes[i];
+        struct span user = write->user;
+        struct store_read read = {.partition = commit->partition, .users = &user, .count = 1};
+        (void)store->port.fire_read(store->memory, &read, 1, &arena);
+        size_t before = read.states[0].size;
+        more = write->state.size != 0 && (before == 0 || write->state.size > before + GROWTH);
+    }
+    for (size_t i = 0; i < commit->follow_count; i++)
+        more |= commit->follows[i].on;
+    arena_destroy(&arena);
+    return more;
+}
+
 static enum err commit_now(struct sim_store *store, const struct store_commit *commits, size_t count)
 {
-    if (is_full(store))
-        return ERR_LIMIT;
+    for (size_t i = 0; is_full(store) && i < count; i++)
+        if (grows(store, &commits[i]))
+            return ERR_LIMIT;
     enum err error = store->port.fold_commit(store->memory, commits, count);
     if (error == ERR_OK)
         keep_point(store);

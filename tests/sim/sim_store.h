@@ -17,11 +17,13 @@ struct sim_store {
     struct store_port port;                    /* of memory */
     struct memory_store *points[STORE_POINTS]; /* earlier states of the whole */
     size_t point_count;
-    int64_t full_until_us;
+    int64_t full_until_us, away_until_us;
 };
 
 struct sim_store *sim_store_new(struct world *world);
 void sim_store_free(struct sim_store *store);
+/* It is away for some time, and what it had acknowledged last is lost, or all of it. */
+void sim_store_die(struct sim_store *store);
 /* A moment at which going back would be interesting. */
 void sim_store_may_rewind(struct sim_store *store, int64_t one_in);
 

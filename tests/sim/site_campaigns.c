@@ -147,7 +147,7 @@ static void append_everywhere(struct site *site, const struct control *control, 
         if (within_us == 0)
             append_control(append);
         else
-            world_call(world, world_below(world, within_us), NULL, append_control, append);
+            world_ask(world, world_below(world, within_us), append_control, append);
     }
 }
 

@@ -53,7 +53,7 @@ static void plan_act(struct site *site, const char *name, int user, int64_t at_u
     struct act *act = ARENA_NEW(&site->world.arena, struct act);
     *act = (struct act){site, user, name, time_us};
     site->planned++;
-    world_call(&site->world, at_us, NULL, write_act, act);
+    world_ask(&site->world, at_us, write_act, act);
 }
 
 /* Some are sorry: early, or about when one of their sends falls due. */

@@ -79,7 +79,7 @@ static void plan_happening(struct site *site, const char *name, const char *user
     struct happening *h = ARENA_NEW(&site->world.arena, struct happening);
     *h = (struct happening){site, name, user, thing, id};
     site->planned++;
-    world_call(&site->world, at_us, NULL, write_happening, h);
+    world_ask(&site->world, at_us, write_happening, h);
 }
 
 struct archive {
@@ -128,7 +128,7 @@ void site_fan_out_open(struct site *site)
         struct archive *archive = ARENA_NEW(&world->arena, struct archive);
         *archive = (struct archive){site, p};
         site->planned++;
-        world_call(world, archive_us + world_below(world, SECOND), NULL, append_archive, archive);
+        world_ask(world, archive_us + world_below(world, SECOND), append_archive, archive);
     }
 }
 

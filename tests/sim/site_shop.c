@@ -57,7 +57,7 @@ static struct plan *plan_new(struct site *site, const char *name, const char *us
     snprintf(plan->id, sizeof plan->id, "e%d", ++site->planned);
     if (world_chance(world, 150))
         plan->older_ms = world_between(world, 0, 4000);
-    world_call(world, at_us, NULL, write_event, plan);
+    world_ask(world, at_us, write_event, plan);
     return plan;
 }
 

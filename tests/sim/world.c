@@ -25,12 +25,15 @@ static bool earlier(const struct heap_node *a, const struct heap_node *b)
     return EVENT(a)->sequence < EVENT(b)->sequence;
 }
 
+static struct process *broker_new(struct world *world);
+
 void world_init(struct world *world, uint64_t seed, bool trace)
 {
     *world = (struct world){.seed = seed, .random = seed, .trace = trace, .events = {.precedes = earlier}};
     arena_init(&world->arena, 1024 * 1024);
     /* Neighbouring seeds would otherwise have the same numbers, one step apart. */
     world->random = world_random(world) ^ (world_random(world) << 1);
+    world->broker = broker_new(world);
 }
 
 void world_free(struct world *world)
@@ -144,6 +147,50 @@ bool world_turn(struct world *world, int64_t until_us)
     return true;
 }
 
+/* ---- the broker ---- */
+
+static struct process *broker_new(struct world *world)
+{
+    struct process *broker = ARENA_NEW(&world->arena, struct process);
+    *broker = (struct process){.world = world, .alive = true};
+    return broker;
+}
+
+bool world_broker_is_away(const struct world *world)
+{
+    return world->broker->frozen_until_us > world->now_us;
+}
+
+void world_ask(struct world *world, int64_t delay_us, void (*call)(void *self), void *self)
+{
+    world_call(world, delay_us, world->broker, call, self);
+}
+
+struct reply {
+    struct process *process;
+    void (*call)(void *self);
+    void *self;
+};
+
+static void deliver(void *self)
+{
+    const struct reply *reply = self;
+    struct world *world = reply->process->world;
+    if (world_broker_is_away(world) && world->answers_lost)
+        world_call(world, world->broker->frozen_until_us - world->now_us + world_latency(world, 20 * MS),
+                   reply->process, reply->call, reply->self);
+    else
+        reply->call(reply->self);
+}
+
+void world_answer(struct world *world, int64_t delay_us, struct process *process, void (*call)(void *self),
+                  void *self)
+{
+    struct reply *reply = ARENA_NEW(&world->arena, struct reply);
+    *reply = (struct reply){process, call, self};
+    world_call(world, delay_us, process, deliver, reply);
+}
+
 /* ---- processes ---- */
 
 /* Once a task has begun on its stack, going back and forth by longjmp spares swapcontext's system calls,
@@ -165,6 +212,7 @@ void process_crash(struct process *process)
     world_trace(world, "process %d crashes", process->number);
     process->alive = false;
     process->crashed_us = world->now_us;
+    world->crashes++;
     if (world->current != NULL && world->current->process == process) {
         world->current->finished = true;
         give_way(world->current);

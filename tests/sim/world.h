@@ -38,6 +38,9 @@ struct world {
         bool on;
         int left; /* how often it may still strike */
     } faults[FAULT_COUNT];
+    struct process *broker; /* all that happens at the broker; never dies */
+    bool answers_lost;      /* the broker died: what it had answered must be asked again */
+    int crashes;
     struct heap events;
     uint64_t sequence;
     struct world_event *free_events;
@@ -77,6 +80,13 @@ struct process;
  * crashed or ended. */
 void world_call(struct world *world, int64_t delay_us, struct process *process, void (*call)(void *self),
                 void *self);
+/* Likewise at the broker: not before it is there again. */
+void world_ask(struct world *world, int64_t delay_us, void (*call)(void *self), void *self);
+/* What the broker answers gets there after delay_us; when the broker dies meanwhile, the client asks again
+ * and has it once the broker is back. */
+void world_answer(struct world *world, int64_t delay_us, struct process *process, void (*call)(void *self),
+                  void *self);
+bool world_broker_is_away(const struct world *world);
 /* Takes the next thing out of the queue and lets it happen; false when it is empty or lies beyond
  * `until_us` (the clock then stands at until_us). */
 bool world_turn(struct world *world, int64_t until_us);
