@@ -7,7 +7,8 @@
 #include "sim/group.h"
 
 #define JOURNAL_MAX 8
-#define SOURCE_PARTITIONS 2
+#define SHOP_PARTITIONS 2   /* of the topic of events */
+#define SOURCE_PARTITIONS 3 /* and the only one of the topic of profiles */
 #define READERS_MAX 64
 
 struct sim_store;

@@ -32,6 +32,22 @@ struct sim_source {
     bool woken;
 };
 
+/* Partitions are numbered over both topics here. */
+static uint32_t topic_of(int32_t place)
+{
+    return place < SHOP_PARTITIONS ? 0 : 1;
+}
+
+static int32_t partition_of(int32_t place)
+{
+    return place < SHOP_PARTITIONS ? place : place - SHOP_PARTITIONS;
+}
+
+static int32_t place_of(uint32_t topic, int32_t partition)
+{
+    return topic == 0 ? partition : partition + SHOP_PARTITIONS;
+}
+
 static void notify(void *self)
 {
     struct sim_source *s = self;
@@ -76,7 +92,7 @@ static bool rebalance_hand_out(struct sim_source *s, struct source_event *event)
         const struct group_offset *committed = &s->cluster->intakes.offsets[p];
         int64_t high = (int64_t)s->cluster->source[p].count;
         struct source_assignment *assignment = &s->assignments[count++];
-        *assignment = (struct source_assignment){.partition = p};
+        *assignment = (struct source_assignment){.topic = topic_of(p), .partition = partition_of(p)};
         if (told.kind != CLIENT_ASSIGNED) {
             place->reading = false;
             continue;
@@ -115,10 +131,13 @@ static bool records_hand_out(struct sim_source *s, struct source_event *event)
         while (place->position < (int64_t)log->count && count < BATCH) {
             const struct sim_record *record = &log->records[place->position];
             *ARENA_PUSH(&world->arena, &messages, &count, &capacity) =
-                (struct source_message){.partition = p,
+                (struct source_message){.topic = topic_of(p),
+                                        .partition = partition_of(p),
                                         .offset = place->position++,
                                         .timestamp_ms = record->append_ms,
-                                        .has_value = true,
+                                        .has_key = record->key.size != 0,
+                                        .key = record->key,
+                                        .has_value = record->value.size != 0,
                                         .value = record->value};
         }
         place->fetch_not_before_us = world->now_us + world_latency(world, 2 * MS);
@@ -195,9 +214,8 @@ static void source_served(void *self)
 static void source_start(void *self, uint32_t topic, int32_t partition)
 {
     struct sim_source *s = self;
-    (void)topic;
     process_step(s->process, 3);
-    struct place *place = &s->places[partition];
+    struct place *place = &s->places[place_of(topic, partition)];
     if (!place->owned)
         return;
     place->reading = true;
@@ -234,7 +252,8 @@ static void commit_arrives(void *self)
             const struct source_commit *commit = &request->commits[i];
             world_trace(world, "process %d: intake commits source %d up to %ld", s->process->number,
                         commit->partition, (long)commit->offset);
-            group->offsets[commit->partition] = (struct group_offset){commit->offset, commit->metadata};
+            group->offsets[place_of(commit->topic, commit->partition)] =
+                (struct group_offset){commit->offset, commit->metadata};
         }
         request->error = unanswered ? ERR_TIMEOUT : ERR_OK;
     }

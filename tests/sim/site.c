@@ -92,6 +92,7 @@ bool site_run(struct shared *shared, uint64_t seed, bool trace, char *why, size_
     site_shop_open(site);
     site_fan_out_open(site);
     site_crowd_open(site);
+    site_variety_open(site);
     site_node_start(site);
     site_node_start(site);
     world_call(&site->world, SECOND, NULL, site_tend, site);

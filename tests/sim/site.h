@@ -48,13 +48,15 @@ struct site {
 
 /* site_campaigns.c: the campaigns, and how they get into the journal */
 #define LATE_CAMPAIGN 6 /* index of the one that is applied in the middle */
-struct span site_definition(struct span id);
+struct span site_definition(struct span id, uint32_t version);
 /* Appends what `apply` would: all but the late campaign. */
 void site_apply_first(struct site *site);
 /* Publishes the late one and appends its control records one after the other; takes up to a second. */
 void site_apply_late(void *self);
 /* Archives the campaign `sale` some time, pauses `held` and resumes it. */
 void site_plan_lives(struct site *site);
+/* Appends the control to every partition, one after the other within a second from at_us on. */
+void site_plan_control(struct site *site, const struct control *control, int64_t at_us);
 /* Appends a control record; `at_ms` is set to now. */
 void site_append_control(struct site *site, int32_t partition, const struct control *control);
 
@@ -73,6 +75,19 @@ bool site_fan_out_judge(const struct site *site, char *why, size_t why_bytes);
 void site_crowd_open(struct site *site);
 bool site_crowd_is_user(struct span user);
 bool site_crowd_judge(const struct site *site, char *why, size_t why_bytes);
+
+/* site_variety.c: users v0, v1, … with campaigns of all kinds; judged on their own */
+struct site_variety_text {
+    const char *id;
+    uint32_t version;
+    const char *text;
+};
+const struct site_variety_text *site_variety_texts(size_t *count);
+void site_variety_open(struct site *site);
+bool site_variety_is_user(struct span user);
+size_t site_variety_user_count(void);
+const char *site_variety_user(size_t number);
+bool site_variety_judge(const struct site *site, char *why, size_t why_bytes);
 
 /* site_shop.c */
 void site_shop_open(struct site *site);

@@ -47,12 +47,19 @@ static const struct {
     {"", "follows:\n  favourites: {on: {event: follow, thing: event.c}, "
          "off: {event: unfollow, thing: event.c}}\n"
          "  watches: {on: {event: watch, thing: event.c}, off: {event: unwatch, thing: event.c}}\n"
-         "caps:\n  - {labels: [promo], at_most: 1, within: 12s, then: postpone}\n"},
+         "caps:\n  - {labels: [promo], at_most: 1, within: 12s, then: postpone}\n"
+         "  - {labels: [rare], at_most: 1, within: 20s, then: skip}\n"
+         "addresses: {sms: profile.phone}\nconsent: {sms: profile.sms_ok}\n"},
 };
 #define TEXTS (sizeof texts / sizeof *texts)
 
-struct span site_definition(struct span id)
+struct span site_definition(struct span id, uint32_t version)
 {
+    size_t count;
+    const struct site_variety_text *variety = site_variety_texts(&count);
+    for (size_t i = 0; i < count; i++)
+        if (span_equal_text(id, variety[i].id) && variety[i].version == version)
+            return span_from_text(variety[i].text);
     for (size_t i = 0; i < TEXTS; i++)
         if (span_equal_text(id, texts[i].id))
             return span_from_text(texts[i].text);
@@ -63,8 +70,7 @@ static bool find_definition(void *self, struct span id, uint32_t version,
                             struct campaign_definition *definition)
 {
     (void)self;
-    (void)version;
-    *definition = (struct campaign_definition){.text = site_definition(id)};
+    *definition = (struct campaign_definition){.text = site_definition(id, version)};
     return definition->text.size != 0;
 }
 
@@ -97,6 +103,15 @@ void shared_open(struct shared *shared)
             const struct campaign *campaign;
             must(definitions_campaign(shared->definitions, span_from_text(texts[i].id), 1, &campaign),
                  texts[i].id);
+            interest_add_campaign(shared->interests[set], campaign);
+        }
+        size_t variety_count;
+        const struct site_variety_text *variety = site_variety_texts(&variety_count);
+        for (size_t i = 0; i < variety_count; i++) {
+            const struct campaign *campaign;
+            must(definitions_campaign(shared->definitions, span_from_text(variety[i].id),
+                                      variety[i].version, &campaign),
+                 variety[i].id);
             interest_add_campaign(shared->interests[set], campaign);
         }
         const struct policy *policy;
@@ -168,6 +183,17 @@ void site_apply_first(struct site *site)
         if (i != LATE_CAMPAIGN)
             append_everywhere(site, &control, 0);
     }
+    size_t count;
+    const struct site_variety_text *variety = site_variety_texts(&count);
+    for (size_t i = 0; i < count; i++) {
+        const struct control control = {.kind = CONTROL_CAMPAIGN,
+                                        .id = span_from_text(variety[i].id),
+                                        .version = 1,
+                                        .sequence = 1,
+                                        .definition = span_from_text(variety[i].text)};
+        if (variety[i].version == 1)
+            append_everywhere(site, &control, 0);
+    }
     site->topic = (struct sim_topic){.world = &site->world,
                                      .sets = {site->shared->interests[0], site->shared->interests[1]}};
 }
@@ -179,6 +205,26 @@ void site_apply_late(void *self)
     world_trace(&site->world, "apply: the campaign late is published");
     site->topic.published = 1;
     append_everywhere(site, &control, SECOND);
+}
+
+struct planned_control {
+    struct site *site;
+    struct control control;
+};
+
+static void append_planned(void *self)
+{
+    const struct planned_control *planned = self;
+    append_everywhere(planned->site, &planned->control, SECOND);
+    planned->site->planned--;
+}
+
+void site_plan_control(struct site *site, const struct control *control, int64_t at_us)
+{
+    struct planned_control *planned = ARENA_NEW(&site->world.arena, struct planned_control);
+    *planned = (struct planned_control){site, *control};
+    site->planned++;
+    world_call(&site->world, at_us, NULL, append_planned, planned);
 }
 
 /* ---- the lives of two others ---- */

@@ -36,7 +36,7 @@ static void write_act(void *self)
     const struct act *act = self;
     struct site *site = act->site;
     struct world *world = &site->world;
-    struct sim_log *log = &site->cluster.source[world_below(world, SOURCE_PARTITIONS)];
+    struct sim_log *log = &site->cluster.source[world_below(world, SHOP_PARTITIONS)];
     int64_t time_us = act->time_us < 0 ? world->now_us : act->time_us;
     struct span json = arena_printf(&world->arena,
                                     "{\"id\":\"%s%d\",\"user\":\"u%d\",\"name\":\"%s\",\"time\":%lld,"

@@ -59,7 +59,7 @@ static void write_happening(void *self)
     const struct happening *h = self;
     struct site *site = h->site;
     struct world *world = &site->world;
-    struct sim_log *log = &site->cluster.source[world_below(world, SOURCE_PARTITIONS)];
+    struct sim_log *log = &site->cluster.source[world_below(world, SHOP_PARTITIONS)];
     struct span user =
         h->user == NULL ? span_make(NULL, 0) : arena_printf(&world->arena, "\"user\":\"%s\",", h->user);
     struct span json = arena_printf(&world->arena,

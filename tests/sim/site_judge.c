@@ -107,7 +107,8 @@ static void add_entry(struct oracle_case *run, struct arena *arena, const struct
 {
     const struct sim_record *record = &log->records[offset];
     if (entry->kind == ENTRY_EVENT || entry->kind == ENTRY_THING) {
-        if (site_fan_out_is_entry(entry) || site_crowd_is_user(entry->event.user))
+        if (site_fan_out_is_entry(entry) || site_crowd_is_user(entry->event.user) ||
+            site_variety_is_user(entry->event.user))
             return;
         struct oracle_event *event =
             ARENA_PUSH(arena, (struct oracle_event **)&run->events, &run->event_count, &capacities->events);
@@ -120,7 +121,8 @@ static void add_entry(struct oracle_case *run, struct arena *arena, const struct
         static const char *const kinds[] = {[CONTROL_CAMPAIGN] = "apply",
                                             [CONTROL_PAUSE] = "pause",
                                             [CONTROL_RESUME] = "resume",
-                                            [CONTROL_ARCHIVE] = "archive"};
+                                            [CONTROL_ARCHIVE] = "archive",
+                                            [CONTROL_ERASE] = "erase"};
         struct oracle_control *control = ARENA_PUSH(arena, (struct oracle_control **)&run->controls,
                                                     &run->control_count, &capacities->controls);
         *control = (struct oracle_control){.kind = kinds[entry->control.kind],
@@ -179,7 +181,7 @@ static bool is_judged(const struct sim_record *record)
     char user[ORACLE_TEXT];
     site_member_text(record->value, "user", user);
     return record->state == RECORD_COMMITTED && !site_fan_out_is_user(span_from_text(user)) &&
-           !site_crowd_is_user(span_from_text(user));
+           !site_crowd_is_user(span_from_text(user)) && !site_variety_is_user(span_from_text(user));
 }
 
 static bool judge_by_oracle(const struct site *site, struct arena *arena, char *why, size_t why_bytes)
@@ -284,6 +286,12 @@ static bool same_partition(const struct site *site, const struct site *replay, i
             snprintf(why, why_bytes, "STORE DIFFERS from a replay: %s in partition %d",
                      site_fan_out_user(i), partition);
     }
+    for (size_t i = 0; i < site_variety_user_count() && same; i++) {
+        same = same_user(site, replay, partition, span_from_text(site_variety_user(i)));
+        if (!same)
+            snprintf(why, why_bytes, "STORE DIFFERS from a replay: %s in partition %d",
+                     site_variety_user(i), partition);
+    }
     for (int i = 0; i < site->crowd && same; i++) {
         char user[ORACLE_TEXT];
         snprintf(user, sizeof user, "u%d", i);
@@ -332,6 +340,6 @@ bool site_judge(struct site *site, char *why, size_t why_bytes)
     bool kept = judge_by_oracle(site, &arena, why, why_bytes);
     arena_destroy(&arena);
     return kept && site_fan_out_judge(site, why, why_bytes) && site_crowd_judge(site, why, why_bytes) &&
-           judge_by_replay(site, false, why, why_bytes) &&
+           site_variety_judge(site, why, why_bytes) && judge_by_replay(site, false, why, why_bytes) &&
            (!is_trimmed(site) || judge_by_replay(site, true, why, why_bytes));
 }

@@ -172,9 +172,11 @@ static bool run_intake_once(struct node *node)
     struct site *site = node->site;
     struct sim_source *source = sim_source_open(&node->process, &site->cluster, node->intake_task);
     struct sim_appender *appender = sim_appender_open(&node->process, &site->cluster, node->intake_task);
-    struct intake_source topic = {.topic = SPAN_LITERAL("shop"), .mapping = site->shared->mapping};
-    struct intake_settings settings = {.sources = &topic,
-                                       .source_count = 1,
+    struct intake_source topics[] = {
+        {.topic = SPAN_LITERAL("shop"), .mapping = site->shared->mapping},
+        {.topic = SPAN_LITERAL("people"), .profiles = true, .mapping = site->shared->mapping}};
+    struct intake_settings settings = {.sources = topics,
+                                       .source_count = 2,
                                        .partitions = site->cluster.journal_partitions,
                                        .connector = SPAN_LITERAL("sim.intake"),
                                        .limits = record_limits_default,

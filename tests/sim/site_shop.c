@@ -25,7 +25,7 @@ static void write_event(void *self)
     struct site *site = plan->site;
     struct world *world = &site->world;
     struct oracle_source *source = &site->sources[site->source_count++];
-    struct sim_log *log = &site->cluster.source[world_below(world, SOURCE_PARTITIONS)];
+    struct sim_log *log = &site->cluster.source[world_below(world, SHOP_PARTITIONS)];
     *source = (struct oracle_source){.partition = log->partition,
                                      .offset = (int64_t)log->count,
                                      .time_ms = sim_start_ms + world->now_us / MS - plan->older_ms,
