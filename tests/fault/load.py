@@ -1,6 +1,7 @@
 """Sends a stream on its own thread, at its own pace but never past the part that it was let to send."""
 
 import copy
+import functools
 import threading
 import time
 
@@ -17,6 +18,7 @@ class Load(threading.Thread):
         self.delivered = 0
         self.began_ms = None
         self.allowed = 0.0  # share of the stream
+        self.stopping = False
         self.failure = None
 
     def run(self):
@@ -29,29 +31,37 @@ class Load(threading.Thread):
         self.began_ms = now_ms() + 500
         for number, (send_at, occurs_at, event) in enumerate(self.stream):
             self._hold(number / len(self.stream))
+            if self.stopping:
+                break
             wait_ms = self.began_ms + send_at - now_ms()
             while wait_ms > 0:
                 self.topics.producer.poll(min(wait_ms, 50) / 1000)
                 wait_ms = self.began_ms + send_at - now_ms()
             sent = copy.copy(event)
             sent.time_ms = self.began_ms + occurs_at
+            sent.put_ms = now_ms()
             self.events.append(sent)
             self.topics.put(self.topic, sent.user, {
                 "id": sent.id, "user": sent.user, "name": sent.name, "time": sent.time_ms, "attributes": sent.attributes,
-            }, on_delivery=self._delivered)
+            }, on_delivery=functools.partial(self._delivered, sent))
         self.topics.flush(120)
 
     def _hold(self, share):
         """What the stream is held back for, all that follows is later by."""
         if share >= self.allowed:
             held_ms = now_ms()
-            while share >= self.allowed:
+            while share >= self.allowed and not self.stopping:
                 self.topics.producer.poll(0.01)
             self.began_ms += now_ms() - held_ms
 
-    def _delivered(self, error, _):
+    def _delivered(self, event, error, _):
         assert error is None, error
+        event.acked_ms = now_ms()
         self.delivered += 1
+
+    def stop(self):
+        """No more is sent than was."""
+        self.stopping = True
 
     @property
     def sent(self):

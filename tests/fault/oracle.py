@@ -7,9 +7,7 @@ comes first) and a duplicate mean for campaigns of the plain form below, and jud
     NEVER   no message: it was cancelled, replaced or never entered, long enough before it was due
     EITHER  the cancel came so near to the due instant, or after it, that either may win; but not both
 
-What counts is when an event reached the journal, which is the order that everything follows: while
-a process is dead, what it would have read arrives late. An event is in time when the journal had it
-`margin_ms` before the instant in question.
+Whether an event came long enough before a due instant is for the caller to say: `in_time(event, due)`.
 """
 
 import collections
@@ -36,6 +34,8 @@ class Event:
     name: str
     time_ms: int
     attributes: dict
+    put_ms: int = 0  # when it was handed to the producer
+    acked_ms: int = 0  # when the source topic had it
     arrived_ms: int = 0  # when the journal had it
 
 
@@ -50,7 +50,7 @@ def send_id(campaign, user, key, trigger_id, step):
     return str(uuid.uuid5(NAMESPACE, "\x1f".join((campaign, user, key, trigger_id, step))))
 
 
-def judge(campaigns, events, margin_ms):
+def judge(campaigns, events, in_time):
     """events in the order in which they lie in the log, for each user. Returns send id -> (verdict, due, what)."""
     histories = collections.defaultdict(list)
     seen = set()
@@ -63,20 +63,20 @@ def judge(campaigns, events, margin_ms):
                 histories[campaign, event.user, event.attributes[campaign.key]].append(event)
     verdicts = {}
     for (campaign, user, key), history in histories.items():
-        for journey in journeys_of(campaign, user, key, history, margin_ms):
+        for journey in journeys_of(campaign, user, key, history, in_time):
             for id, verdict in journey.verdicts.items():
                 verdicts[id] = (verdict, journey.sends[id], f"{campaign.id} {user} {key}")
     return verdicts
 
 
-def journeys_of(campaign, user, key, history, margin_ms):
+def journeys_of(campaign, user, key, history, in_time):
     entered, cancels = [], []
     for event in history:
         if event.name == campaign.cancel:
             cancels.append(event)
             for journey in entered:
                 if journey.trigger.time_ms <= event.time_ms:
-                    end(journey, event, margin_ms)
+                    end(journey, event, in_time)
             continue
         sends = {send_id(campaign.id, user, key, event.id, step): event.time_ms + delay for step, delay in campaign.steps}
         if any(event.time_ms <= cancel.time_ms for cancel in cancels):
@@ -84,12 +84,12 @@ def journeys_of(campaign, user, key, history, margin_ms):
             continue
         for journey in entered:  # a newer trigger replaces what is still pending
             assert journey.trigger.time_ms <= event.time_ms, "the streams here send no older trigger later"
-            end(journey, event, margin_ms)
+            end(journey, event, in_time)
         entered.append(Journey(event, sends, dict.fromkeys(sends, MUST)))
     return entered
 
 
-def end(journey, event, margin_ms):
+def end(journey, event, in_time):
     for id, due in journey.sends.items():
         if journey.verdicts[id] == MUST:
-            journey.verdicts[id] = NEVER if event.arrived_ms <= due - margin_ms else EITHER
+            journey.verdicts[id] = NEVER if in_time(event, due) else EITHER

@@ -182,7 +182,7 @@ def note_arrivals(site, events, seconds):
 def judge(site, events, watch_seconds):
     """Waits for what is still to come, reads everything from the start, and compares."""
     note_arrivals(site, events, watch_seconds)
-    verdicts = oracle.judge(stream.CAMPAIGNS, events, MARGIN_MS)
+    verdicts = oracle.judge(stream.CAMPAIGNS, events, lambda event, due: event.arrived_ms <= due - MARGIN_MS)
     expected = sum(1 for verdict, _, _ in verdicts.values() if verdict == oracle.MUST)
     counts = collections.Counter()
     readers = [site.reader(name) for name in ("out.push", "out.email")]

@@ -7,6 +7,7 @@ marker's key says abort (0) or commit (1). Sources: Kafka's protocol guide, "Rec
 """
 
 import collections
+import dataclasses
 import pathlib
 import struct
 
@@ -37,6 +38,39 @@ def marker_is_abort(body):
     return struct.unpack_from(">h", body, at + 2)[0] == 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    base: int  # first offset
+    last: int
+    time_ms: int  # of its last record; append time where the topic says so
+    producer: int
+    epoch: int
+    kind: str  # plain, transactional, abort, commit
+    end: int  # where in the file the next one begins
+
+
+def batches(data):
+    """The whole batches at the start of a segment file's bytes."""
+    at = 0
+    while at + BATCH.size <= len(data):
+        (base, length, _, magic, _, attributes, last_delta, _, time_ms, producer, epoch, _, count) = BATCH.unpack_from(data, at)
+        end = at + LENGTH_AT + length
+        if magic != 2 or length <= 0 or end > len(data):
+            return
+        if attributes & CONTROL and count == 1:
+            kind = "abort" if marker_is_abort(data[at + BATCH.size:end]) else "commit"
+        else:
+            kind = "transactional" if attributes & TRANSACTIONAL else "plain"
+        yield Batch(base, base + last_delta, time_ms, producer, epoch, kind, end)
+        at = end
+
+
+def partition_batches(broker_data, topic, partition):
+    """All batches of a partition, in order of offset."""
+    folder = pathlib.Path(broker_data) / f"{topic}-{partition}"
+    return [batch for path in sorted(folder.glob("*.log")) for batch in batches(path.read_bytes())]
+
+
 class TopicLog:
     """Reads on where it stopped at the last scan()."""
 
@@ -64,19 +98,13 @@ class TopicLog:
                 data = file.read()
         except FileNotFoundError:  # trimmed meanwhile
             return
-        at = 0
-        while at + BATCH.size <= len(data):
-            (base, length, _, magic, _, attributes, last_delta, _, _, producer, epoch, _, count) = BATCH.unpack_from(data, at)
-            end = at + LENGTH_AT + length
-            if magic != 2 or length <= 0 or end > len(data):
-                break
-            if attributes & CONTROL and count == 1:
-                self.open.pop((partition, producer), None)
-                if marker_is_abort(data[at + BATCH.size:end]):
-                    self.aborted[producer, epoch] += 1
+        for batch in batches(data):
+            if batch.kind in ("abort", "commit"):
+                self.open.pop((partition, batch.producer), None)
+                if batch.kind == "abort":
+                    self.aborted[batch.producer, batch.epoch] += 1
                 else:
                     self.committed += 1
-            elif attributes & TRANSACTIONAL:
-                self.open[partition, producer] = base + last_delta
-            at = end
-        self.positions[path] = position + at
+            elif batch.kind == "transactional":
+                self.open[partition, batch.producer] = batch.last
+            self.positions[path] = position + batch.end

@@ -11,9 +11,10 @@ TOOL = ROOT / "tools" / "services"
 class Services:
     """A broker and a Redis that live in one folder and keep their ports over kill and start."""
 
-    def __init__(self, folder, redis_conf="", kafka_properties=""):
+    def __init__(self, folder, redis_conf="", kafka_properties="", kafka_links=""):
         self.folder = pathlib.Path(folder)
-        self.environment = dict(os.environ, DECLIC_REDIS_CONF=redis_conf, DECLIC_KAFKA_PROPERTIES=kafka_properties)
+        self.environment = dict(os.environ, DECLIC_REDIS_CONF=redis_conf, DECLIC_KAFKA_PROPERTIES=kafka_properties,
+                                DECLIC_KAFKA_LINKS=kafka_links)
         self.kafka = None
         self.redis = None
 
@@ -43,6 +44,17 @@ class Services:
 
     def kill(self, name):
         return self._call(name, "kill", self.folder)
+
+    def pid(self, name):
+        return int((self.folder / name / "pid").read_text())
+
+    def alive(self, name):
+        """Whether it runs: not gone, and no dead child that nobody has asked for."""
+        try:
+            about = pathlib.Path(f"/proc/{self.pid(name)}/stat").read_text()
+        except FileNotFoundError:
+            return False
+        return about.rsplit(")", 1)[1].split()[0] not in "ZX"
 
     @property
     def broker_data(self):

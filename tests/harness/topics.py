@@ -9,7 +9,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from . import wait
 
-QUIET = {"log_level": 2}  # services are killed on purpose; lost connections are no news
+# Services are killed on purpose; lost connections are no news, and are made again soon.
+QUIET = {"log_level": 2, "reconnect.backoff.max.ms": 500}
 
 
 @dataclasses.dataclass

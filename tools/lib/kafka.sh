@@ -41,17 +41,25 @@ kafka_java() {
 
 # The short broker session lets a killed broker come back in seconds: until it has run out, the
 # controller takes the new one for a duplicate. The internal topics are as small as one broker needs.
+# DECLIC_KAFKA_LINKS, "NAME=PORT:SHOWN ...": further listeners, for clients that shall go on by another
+# port (a proxy's), which is the one that they are shown.
 kafka_configure() {
-    local dir=$1 port=$2 controller=$3
+    local dir=$1 port=$2 controller=$3 link name ports listeners='' shown='' protocols=''
+    for link in ${DECLIC_KAFKA_LINKS:-}; do
+        name=${link%%=*} ports=${link#*=}
+        listeners+=",$name://127.0.0.1:${ports%:*}"
+        shown+=",$name://127.0.0.1:${ports#*:}"
+        protocols+=",$name:PLAINTEXT"
+    done
     cat >"$dir/server.properties" <<-PROPERTIES
 		process.roles=broker,controller
 		node.id=1
 		controller.quorum.voters=1@127.0.0.1:$controller
-		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-		advertised.listeners=PLAINTEXT://127.0.0.1:$port
+		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller$listeners
+		advertised.listeners=PLAINTEXT://127.0.0.1:$port$shown
 		controller.listener.names=CONTROLLER
 		inter.broker.listener.name=PLAINTEXT
-		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT$protocols
 		log.dirs=$dir/data
 		broker.session.timeout.ms=4000
 		broker.heartbeat.interval.ms=500
