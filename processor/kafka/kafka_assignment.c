@@ -162,11 +162,9 @@ static void part_seek(struct kafka_assignment *a, int32_t partition)
     if (!part->found_end)
         return;
     rd_kafka_topic_partition_list_t *list = kafka_list_of_one(a->topic, partition, part->wanted);
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(a->client, list, SEEK_TIMEOUT_MS);
-    if (error == NULL && list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+    kafka_seek(a->client, list, SEEK_TIMEOUT_MS);
+    if (list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
         part_set(a, partition, PART_READING);
-    if (error != NULL)
-        rd_kafka_error_destroy(error);
     rd_kafka_topic_partition_list_destroy(list);
 }
 

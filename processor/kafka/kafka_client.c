@@ -200,3 +200,12 @@ void kafka_properties_free(struct kafka_properties *properties)
 {
     free(properties);
 }
+
+void kafka_seek(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list, int timeout_ms)
+{
+    /* Before 2.1.0 what is left of the time-out is taken for microseconds. */
+    int timeout = rd_kafka_version() < 0x02010000 ? timeout_ms * 1000 : timeout_ms;
+    rd_kafka_error_t *error = rd_kafka_seek_partitions(client, list, timeout);
+    if (error != NULL) /* elements without an answer keep IN_PROGRESS */
+        rd_kafka_error_destroy(error);
+}

@@ -78,6 +78,10 @@ bool kafka_error_is_permanent(rd_kafka_resp_err_t error);
 #define KAFKA_PROCESS_ID_BYTES 17
 void kafka_process_id(char id[KAFKA_PROCESS_ID_BYTES]);
 
+/* Moves partitions to the offsets in the list; each element's `err` says how it went. Waits for the
+ * client's thread (no round trip), up to timeout_ms: after that what was read ahead is dropped. */
+void kafka_seek(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list, int timeout_ms);
+
 /* CLOCK_MONOTONIC in microseconds. */
 int64_t kafka_now_us(void);
 

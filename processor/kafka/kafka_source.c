@@ -8,6 +8,7 @@
  * the queue can be served for the events behind them. */
 #define UNWANTED_MS 1000
 #define CLOSE_TIMEOUT_MS 5000
+#define MOVE_RETRY_MS 5
 
 static void *checked(void *memory)
 {
@@ -89,8 +90,6 @@ static void record_add(struct kafka_source *s, struct batch *batch, rd_kafka_mes
     if (part == NULL || part->state != PART_READING) {
         if (raw->err != RD_KAFKA_RESP_ERR_NO_ERROR)
             trouble_read(s, raw);
-        else if (part != NULL && part->state == PART_HELD)
-            part->early = true;
         rd_kafka_message_destroy(raw);
         return;
     }
@@ -109,6 +108,7 @@ static void record_add(struct kafka_source *s, struct batch *batch, rd_kafka_mes
     };
     headers_read(batch, message, raw);
     batch->raw[batch->count++] = raw;
+    part->next = raw->offset + 1;
 }
 
 /* The client's batch call waits until the batch is full, so wait for one record and then take what is
@@ -200,7 +200,7 @@ static void wait_ms(int timeout_ms)
 }
 
 /* Records are not wanted: leave them in the queue for a while, then pause, so that only other things are
- * left in it. */
+ * left in it. What comes before the pause takes hold is dropped: the partitions are to be moved. */
 static void unwanted_wait(struct kafka_source *s, int timeout_ms)
 {
     int64_t now_us = kafka_now_us();
@@ -213,18 +213,9 @@ static void unwanted_wait(struct kafka_source *s, int timeout_ms)
         }
         source_pause_all(s, true);
     }
-    struct source_event dropped;
-    if (records_hand_out(s, timeout_ms, &dropped)) {
-        /* Read before the pause took hold (or while leaving): to be read again from there. */
-        const struct source_message *first = dropped.messages;
-        for (size_t i = 0; i < dropped.count; i++) {
-            struct part *part = source_part(s, first[i].topic, first[i].partition);
-            if (!part->early)
-                part->start = first[i].offset;
-            part->early = true;
-        }
-        source_release(s, dropped.batch);
-    }
+    struct source_event none;
+    if (records_hand_out(s, timeout_ms, &none))
+        source_release(s, none.batch); /* only while leaving */
 }
 
 /* Records are wanted again. */
@@ -234,14 +225,6 @@ static void wanted_again(struct kafka_source *s)
     if (!s->paused)
         return;
     source_pause_all(s, false);
-    for (size_t t = 0; t < s->topic_count; t++)
-        for (int32_t p = 0; p < s->topics[t].part_count; p++) {
-            struct part *part = &s->topics[t].parts[p];
-            if (part->state != PART_READING || !part->early)
-                continue;
-            part->state = PART_HELD;
-            source_start(s, (uint32_t)t, p);
-        }
 }
 
 static enum err trouble_hand_out(struct kafka_source *s, struct source_event *event)
@@ -276,6 +259,8 @@ static enum err source_poll(void *self, int timeout_ms, bool records_wanted, str
             wait_ms(timeout_ms);
     } else if (records_wanted) {
         wanted_again(s);
+        if (source_settle(s) && timeout_ms > MOVE_RETRY_MS)
+            timeout_ms = MOVE_RETRY_MS;
         if (records_hand_out(s, timeout_ms, event))
             return ERR_OK;
     } else {

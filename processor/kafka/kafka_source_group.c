@@ -3,6 +3,8 @@
 
 #include "kafka/kafka_source_parts.h"
 
+#define SEEK_TIMEOUT_MS 200
+
 static void *checked(void *memory)
 {
     if (memory == NULL)
@@ -41,19 +43,61 @@ struct part *source_part(struct kafka_source *s, uint32_t topic, int32_t partiti
     return &t->parts[partition];
 }
 
-void source_pause_all(struct kafka_source *s, bool pause)
+static void part_set(struct kafka_source *s, struct part *part, enum part_state state)
+{
+    s->moving -= part->state == PART_MOVING;
+    s->moving += state == PART_MOVING;
+    part->state = state;
+}
+
+/* The partitions in one of two states, with their places. */
+static rd_kafka_topic_partition_list_t *parts_in(struct kafka_source *s, enum part_state one,
+                                                 enum part_state other)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     for (size_t t = 0; t < s->topic_count; t++)
+        for (int32_t p = 0; p < s->topics[t].part_count; p++) {
+            const struct part *part = &s->topics[t].parts[p];
+            if (part->state == one || part->state == other)
+                rd_kafka_topic_partition_list_add(list, s->topics[t].name, p)->offset = part->next;
+        }
+    return list;
+}
+
+/* The client may have lost its places. */
+static void move_all(struct kafka_source *s)
+{
+    for (size_t t = 0; t < s->topic_count; t++)
         for (int32_t p = 0; p < s->topics[t].part_count; p++)
             if (s->topics[t].parts[p].state == PART_READING)
-                rd_kafka_topic_partition_list_add(list, s->topics[t].name, p);
+                part_set(s, &s->topics[t].parts[p], PART_MOVING);
+}
+
+bool source_settle(struct kafka_source *s)
+{
+    if (s->moving == 0)
+        return false;
+    rd_kafka_topic_partition_list_t *list = parts_in(s, PART_MOVING, PART_MOVING);
+    kafka_seek(s->client, list, SEEK_TIMEOUT_MS);
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *moved = &list->elems[i];
+        if (moved->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            part_set(s, source_part(s, source_topic_find(s, moved->topic), moved->partition), PART_READING);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return s->moving > 0;
+}
+
+void source_pause_all(struct kafka_source *s, bool pause)
+{
+    rd_kafka_topic_partition_list_t *list = parts_in(s, PART_READING, PART_MOVING);
     if (pause)
         (void)rd_kafka_pause_partitions(s->client, list);
     else
         (void)rd_kafka_resume_partitions(s->client, list);
     rd_kafka_topic_partition_list_destroy(list);
     s->paused = pause;
+    move_all(s);
 }
 
 void source_start(void *self, uint32_t topic, int32_t partition)
@@ -61,17 +105,12 @@ void source_start(void *self, uint32_t topic, int32_t partition)
     struct kafka_source *s = self;
     struct part *part = source_part(s, topic, partition);
     assert(part->state == PART_HELD);
+    part_set(s, part, PART_MOVING);
+    if (s->paused)
+        return;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, s->topics[topic].name, partition)->offset = part->start;
-    if (part->early) {
-        rd_kafka_error_t *error = rd_kafka_seek_partitions(s->client, list, SOURCE_LOOKUP_TIMEOUT_MS);
-        if (error != NULL)
-            rd_kafka_error_destroy(error);
-    }
-    part->state = PART_READING;
-    part->early = false;
-    if (!s->paused)
-        (void)rd_kafka_resume_partitions(s->client, list);
+    rd_kafka_topic_partition_list_add(list, s->topics[topic].name, partition);
+    (void)rd_kafka_resume_partitions(s->client, list);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -210,8 +249,9 @@ static void assign(struct kafka_source *s)
     for (int i = 0; i < list->cnt; i++) {
         const struct source_assignment *assignment = &s->standing.assignments[i];
         list->elems[i].offset = assignment->start;
-        *source_part(s, assignment->topic, assignment->partition) =
-            (struct part){.state = PART_HELD, .start = assignment->start};
+        struct part *part = source_part(s, assignment->topic, assignment->partition);
+        part_set(s, part, PART_HELD);
+        part->next = assignment->start;
     }
     (void)rd_kafka_pause_partitions(s->client, list);
     source_error_drop(s, rd_kafka_incremental_assign(s->client, list), "assigning");
@@ -222,8 +262,8 @@ static void unassign(struct kafka_source *s)
 {
     rd_kafka_topic_partition_list_t *list = s->standing.list;
     for (int i = 0; i < list->cnt; i++)
-        *source_part(s, s->standing.assignments[i].topic, s->standing.assignments[i].partition) =
-            (struct part){.state = PART_ABSENT};
+        part_set(s, source_part(s, s->standing.assignments[i].topic, s->standing.assignments[i].partition),
+                 PART_ABSENT);
     const char *protocol = rd_kafka_rebalance_protocol(s->client);
     if (protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0)
         source_error_drop(s, rd_kafka_incremental_unassign(s->client, list), "unassigning");
@@ -240,6 +280,7 @@ void source_served(void *self)
     else
         unassign(s);
     standing_clear(s);
+    move_all(s);
 }
 
 void source_standing_give_up(struct kafka_source *s)

@@ -2,6 +2,11 @@
  *
  *     kafka_source.c        records, commits, the poll, its life
  *     kafka_source_group.c  partitions: where they stand, rebalances
+ *
+ * The client can lose the place of a partition: it pauses everything by itself for each rebalance, and when
+ * one begins just as a batch is being filled, it takes records out of the batch again and goes on behind
+ * them (librdkafka 2.0.2, among its known issues of the batch calls). So the place of each partition is
+ * kept here, and after each rebalance and each pause it is moved there.
  */
 #ifndef DECLIC_KAFKA_KAFKA_SOURCE_PARTS_H
 #define DECLIC_KAFKA_KAFKA_SOURCE_PARTS_H
@@ -13,14 +18,14 @@
 
 enum part_state {
     PART_ABSENT,
-    PART_HELD, /* assigned and paused: nobody named it to be started */
+    PART_HELD,   /* assigned and paused: nobody named it to be started */
+    PART_MOVING, /* to be moved to `next`; what comes from it is dropped */
     PART_READING,
 };
 
 struct part {
     enum part_state state;
-    bool early; /* records came while it was held and were dropped: read again from `start` */
-    int64_t start;
+    int64_t next; /* the offset behind the last record taken, or where reading begins */
 };
 
 struct topic {
@@ -67,6 +72,7 @@ struct kafka_source {
     struct batch *free_batches;
     int64_t unwanted_since_us; /* 0: they are wanted */
     bool paused, closing;
+    size_t moving;     /* how many are PART_MOVING */
     bool was_assigned; /* the group has handed out an assignment, be it an empty one */
     unsigned troubles_seen;
     char text[320];
@@ -77,8 +83,10 @@ uint32_t source_topic_find(const struct kafka_source *s, const char *name);
 uint32_t source_topic_of(struct kafka_source *s, const rd_kafka_topic_t *handle);
 struct part *source_part(struct kafka_source *s, uint32_t topic, int32_t partition);
 
-/* Pauses or resumes everything that is read. */
+/* Pauses or resumes everything that is read; it is to be moved to its place afterwards. */
 void source_pause_all(struct kafka_source *s, bool pause);
+/* Moves what is to be moved; true while some could not be. */
+bool source_settle(struct kafka_source *s);
 /* source_port.start and source_port.served. */
 void source_start(void *self, uint32_t topic, int32_t partition);
 void source_served(void *self);

@@ -1,6 +1,7 @@
-/* The source port on a real broker: leaving the group at whatever moment. */
+/* The source port on a real broker: leaving the group at whatever moment, and no record is passed over. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 // cmocka wants the headers above first
 #include <cmocka.h>
@@ -10,6 +11,9 @@
 #include "support/kafka_site.h"
 
 #define DEADLINE_US (20LL * 1000000)
+#define PARTITIONS 4
+#define RECORDS 150000 /* of each partition: more than is read before the second member is let in */
+#define ATTEMPTS 5
 
 static struct kafka_site site;
 
@@ -78,11 +82,133 @@ static void test_leaving_at_any_moment(void **state)
     }
 }
 
+/* Reads what it is given, and holds each record against the one before. */
+struct reader {
+    struct kafka_source *source;
+    struct source_port port;
+    int64_t next[PARTITIONS]; /* -1: not its own */
+    int owned;
+};
+
+static void reader_open(struct reader *reader)
+{
+    const char *topics[] = {site.journal};
+    const struct kafka_source_options options = {
+        .properties = &site.properties, .topics = topics, .topic_count = 1, .group = site.group};
+    struct diag diag = {0};
+    assert_int_equal(kafka_source_open(&options, &reader->source, &diag), ERR_OK);
+    reader->port = kafka_source_port(reader->source);
+    reader->owned = 0;
+    for (int p = 0; p < PARTITIONS; p++)
+        reader->next[p] = -1;
+}
+
+static void take_records(struct reader *reader, const struct source_event *event)
+{
+    for (size_t i = 0; i < event->count; i++) {
+        const struct source_message *message = &event->messages[i];
+        assert_int_equal(message->offset, reader->next[message->partition]);
+        reader->next[message->partition]++;
+    }
+    reader->port.release(reader->port.self, event->batch);
+}
+
+static void take_partitions(struct reader *reader, const struct source_event *event)
+{
+    int32_t given[PARTITIONS];
+    size_t count = event->count;
+    for (size_t i = 0; i < count; i++) {
+        given[i] = event->assignments[i].partition;
+        reader->next[given[i]] = event->assignments[i].start;
+    }
+    reader->owned += (int)count;
+    reader->port.served(reader->port.self);
+    for (size_t i = 0; i < count; i++)
+        reader->port.start(reader->port.self, 0, given[i]);
+}
+
+static void give_partitions(struct reader *reader, const struct source_event *event)
+{
+    for (size_t i = 0; i < event->count; i++)
+        reader->next[event->assignments[i].partition] = -1;
+    reader->owned -= (int)event->count;
+    reader->port.served(reader->port.self);
+}
+
+static void reader_poll(struct reader *reader, int timeout_ms, bool wanted)
+{
+    struct source_event event;
+    assert_int_equal(reader->port.poll(reader->port.self, timeout_ms, wanted, &event), ERR_OK);
+    if (event.kind == SOURCE_RECORDS)
+        take_records(reader, &event);
+    else if (event.kind == SOURCE_ASSIGNED)
+        take_partitions(reader, &event);
+    else if (event.kind == SOURCE_REVOKED || event.kind == SOURCE_LOST)
+        give_partitions(reader, &event);
+}
+
+static bool all_read(const struct reader *reader)
+{
+    for (int p = 0; p < PARTITIONS; p++)
+        if (reader->next[p] != -1 && reader->next[p] < RECORDS)
+            return false;
+    return true;
+}
+
+/* One member reads as fast as it can while another joins: the client pauses all in the midst of a batch. */
+static void test_a_rebalance_passes_over_nothing(void **state)
+{
+    (void)state;
+    kafka_site_topics(&site, PARTITIONS);
+    for (int i = 0; i < 3 * PARTITIONS; i++)
+        kafka_site_fill(&site, i % PARTITIONS, RECORDS / 3);
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        struct reader first, second;
+        snprintf(site.group, sizeof(site.group), "%s%d", site.prefix, attempt);
+        int64_t until_us = kafka_now_us() + DEADLINE_US;
+        reader_open(&first);
+        while (first.owned < PARTITIONS && kafka_now_us() < until_us)
+            reader_poll(&first, 5, true);
+        reader_open(&second);
+        while ((second.owned == 0 || !all_read(&first)) && kafka_now_us() < until_us) {
+            reader_poll(&first, 0, true);
+            reader_poll(&second, 0, second.owned == 0);
+        }
+        assert_true(second.owned > 0 && all_read(&first));
+        (void)kafka_source_destroy(second.source);
+        (void)kafka_source_destroy(first.source);
+    }
+}
+
+/* Records that are not wanted for longer than the source leaves them to the client. */
+static void test_a_pause_passes_over_nothing(void **state)
+{
+    (void)state;
+    struct reader reader;
+    snprintf(site.group, sizeof(site.group), "%spause", site.prefix);
+    int64_t until_us = kafka_now_us() + DEADLINE_US;
+    reader_open(&reader);
+    for (int round = 0; round < 3; round++) {
+        for (int polls = 0; polls < 60 || reader.owned < PARTITIONS; polls++) {
+            assert_true(kafka_now_us() < until_us);
+            reader_poll(&reader, 5, true);
+        }
+        for (int64_t rest_us = kafka_now_us() + 1200000; kafka_now_us() < rest_us;)
+            reader_poll(&reader, 1, false);
+    }
+    while (!all_read(&reader) && kafka_now_us() < until_us)
+        reader_poll(&reader, 5, true);
+    assert_true(all_read(&reader));
+    (void)kafka_source_destroy(reader.source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leaving_while_an_assignment_stands),
         cmocka_unit_test(test_leaving_at_any_moment),
+        cmocka_unit_test(test_a_rebalance_passes_over_nothing),
+        cmocka_unit_test(test_a_pause_passes_over_nothing),
     };
     if (!kafka_site_open(&site))
         return 77;
