@@ -4,6 +4,8 @@
 
 #define FULL_QUEUE_MS 3000
 #define FULL_QUEUE_POLL_MS 2
+#define PUSH_MS 1
+#define PUSH_WAIT_MS 5 /* on a busy machine a push may have ended before the client's thread saw it */
 
 struct kafka_topic_handle {
     char *name;
@@ -11,10 +13,9 @@ struct kafka_topic_handle {
     rd_kafka_topic_t *topic;
 };
 
-/* Batches are ended by flush, not by linger: one batch a partition and transaction. A linger that ends
- * while messages are still coming would cost dearly: librdkafka 2.0 has at most one batch of an idempotent
- * producer's partition under way, and its thread spins while messages whose linger is over wait behind it.
- * The local queue must hold a whole transaction. */
+/* Batches are ended by kafka_send_push, not by linger: librdkafka 2.0 has at most one batch of an
+ * idempotent producer's partition under way, and its thread spins while messages whose linger is over wait
+ * behind it. The local queue must hold a whole transaction. */
 const struct kafka_fixed kafka_send_fixed[] = {
     {"enable.idempotence", "true"},
     {"partitioner", "murmur2_random"},
@@ -120,4 +121,12 @@ rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
             return error;
         rd_kafka_poll(client, FULL_QUEUE_POLL_MS);
     }
+}
+
+bool kafka_send_push(rd_kafka_t *client, int wait_ms)
+{
+    if (rd_kafka_flush(client, PUSH_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return true;
+    (void)rd_kafka_poll(client, wait_ms < PUSH_WAIT_MS ? wait_ms : PUSH_WAIT_MS);
+    return false;
 }
