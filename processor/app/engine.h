@@ -47,7 +47,8 @@ struct engine_bounds {
     size_t walk_users;  /* ids kept of a scan over all users; twice as many during it */
     size_t sweep_users; /* in one record of a sweep, at most */
     size_t sweep_bytes; /* and about */
-    int sweep_rest;     /* after each record a sweep rests this many times as long as the record took */
+    int sweep_rest; /* after each record a sweep rests this many times as long as the record took, within
+                       reason */
 };
 extern const struct engine_bounds engine_bounds_live;
 

@@ -168,7 +168,7 @@ static void fold_snapshot(struct engine *engine, struct share *share, const stru
         user->touched |=
             snapshots_fold_user(engine, share->partition, snapshot, &snapshot->users[i], &user->state);
     }
-    snapshots_end(engine, share->partition, share->offset, snapshot);
+    snapshots_end(engine, share->partition, snapshot);
 }
 
 /* Up to a thousand users of something that concerns many; see engine_slices.c. */
@@ -214,6 +214,8 @@ static void fold_entry(struct engine *engine, struct share *share, struct fold *
     int64_t append_ms = partition->state.append_max_ms;
     struct span name = entry_user(entry);
     struct batch_user *user = name.size == 0 ? NULL : share_user(engine, share, name);
+    if (entry->kind != ENTRY_SNAPSHOT && entry->kind != ENTRY_PARTITION_SNAPSHOT)
+        partition->state.sweep.behind = true;
     switch (entry->kind) {
     case ENTRY_EVENT: {
         struct event event = entry->event;

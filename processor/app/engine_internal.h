@@ -133,6 +133,7 @@ struct walk {
 /* The partition that this engine sweeps now; see engine_sweep.c. */
 struct sweep {
     int32_t partition; /* -1: none */
+    size_t turn;       /* the first to be looked at next */
     struct store_scan scan;
     size_t left;     /* users met by this scan whom the sweep did not cover */
     bool waits;      /* for partition->sweep_out */
@@ -313,8 +314,7 @@ bool snapshots_begin(struct engine *engine, struct partition *partition, int64_t
 bool snapshots_fold_user(struct engine *engine, const struct partition *partition,
                          const struct snapshot *snapshot, const struct snapshot_user *user,
                          struct user_state *state);
-void snapshots_end(struct engine *engine, struct partition *partition, int64_t offset,
-                   const struct snapshot *snapshot);
+void snapshots_end(struct engine *engine, struct partition *partition, const struct snapshot *snapshot);
 
 /* engine_sweep.c */
 void engine_sweep(struct engine *engine);

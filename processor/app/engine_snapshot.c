@@ -36,6 +36,7 @@ void snapshots_begin_sweep(struct engine *engine, struct partition *partition, i
     sweep->open = true;
     sweep->taken = snapshot->taken;
     sweep->at = offset;
+    sweep->behind = offset != snapshot->taken;
     sweep->begun_ms = partition->state.append_max_ms;
     partition->sweep_out = false;
 }
@@ -73,14 +74,12 @@ bool snapshots_fold_user(struct engine *engine, const struct partition *partitio
     return true;
 }
 
-void snapshots_end(struct engine *engine, struct partition *partition, int64_t offset,
-                   const struct snapshot *snapshot)
+void snapshots_end(struct engine *engine, struct partition *partition, const struct snapshot *snapshot)
 {
     struct sweep_state *sweep = &partition->state.sweep;
     if (!snapshot->last)
         return;
     sweep->open = false;
-    sweep->ended = offset;
     sweep->keep_from = sweep->taken;
     if (sweep->restoring == sweep->number)
         sweep->restoring = 0;

@@ -1,10 +1,11 @@
 /* Writing snapshots, and trimming the journal behind them; what they mean is in engine_snapshot.c.
  *
- * An engine sweeps one of its partitions at a time. It scans the users' states in the store's order, writes
- * those that the sweep does not cover yet, a record at a time, and goes on when the record has come back
- * through the fold. A scan that meets nobody who is not covered is the end. Whoever takes the partition
- * over in between scans anew and finds most users done. After each record it rests for several times as
- * long as the record took, so that a sweep costs a fixed share of what a worker can do.
+ * An engine sweeps one of its partitions at a time, in turn. It scans the users' states in the store's
+ * order, writes those that the sweep does not cover yet, a record at a time, and goes on when the record
+ * has come back through the fold. A scan that meets nobody who is not covered is the end. Whoever takes the
+ * partition over in between scans anew and finds most users done. After each record it rests for several
+ * times as long as the record took, though never long, so that a sweep costs a small share of what a worker
+ * can do.
  */
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@
 #define DEFINITIONS_BYTES \
     ((size_t)512 * 1024)                  /* in one partition snapshot; others are in the campaigns topic */
 #define RECORD_BYTES ((size_t)700 * 1024) /* largest of a sweep's, where users have large states */
+#define REST_MAX_MS 500
 #define TRIM_AGAIN_MS 60000
 
 void engine_forget_sweep(struct engine *engine, struct partition *partition)
@@ -41,6 +43,7 @@ static void trim(struct engine *engine, struct partition *partition)
 
 void partition_trimmed(struct engine *engine, struct partition *partition, int64_t log_start)
 {
+    partition->trim_at_ms = 0;
     if (log_start <= partition->log_start)
         return;
     partition->log_start = log_start;
@@ -65,9 +68,8 @@ static bool is_wanted(const struct engine *engine, const struct partition *parti
     const struct sweep_state *sweep = &partition->state.sweep;
     if (sweep->open)
         return true;
-    return sweep->begun_ms != INT64_MIN &&
-           engine->now_ms - sweep->begun_ms >= engine->options.sweep_every_ms &&
-           partition->head > sweep->ended + 1 && partition->head > partition->log_start;
+    return sweep->behind && engine->now_ms - sweep->begun_ms >= engine->options.sweep_every_ms &&
+           partition->head > partition->log_start;
 }
 
 static struct partition *choose(struct engine *engine)
@@ -80,9 +82,10 @@ static struct partition *choose(struct engine *engine)
         sweep->partition = -1;
     }
     for (size_t i = 0; i < engine->partition_slots; i++) {
-        struct partition *partition = engine->partitions[i];
+        struct partition *partition = engine->partitions[(sweep->turn + i) % engine->partition_slots];
         if (is_ready(engine, partition) && is_wanted(engine, partition)) {
-            *sweep = (struct sweep){.partition = partition->id, .next_ms = sweep->next_ms};
+            *sweep = (struct sweep){
+                .partition = partition->id, .turn = (size_t)partition->id + 1, .next_ms = sweep->next_ms};
             return partition;
         }
     }
@@ -282,7 +285,8 @@ static bool waits(struct engine *engine, struct partition *partition)
     if (partition->sweep_out && took_ms < AGAIN_MS)
         return true;
     sweep->waits = partition->sweep_out = false;
-    sweep->next_ms = engine->monotonic_ms + took_ms * engine->options.bounds.sweep_rest;
+    int64_t rest_ms = took_ms * engine->options.bounds.sweep_rest;
+    sweep->next_ms = engine->monotonic_ms + (rest_ms < REST_MAX_MS ? rest_ms : REST_MAX_MS);
     return false;
 }
 

@@ -33,9 +33,8 @@ static struct span own(struct span bytes)
 
 void partition_state_init(struct partition_state *state)
 {
-    *state = (struct partition_state){.append_max_ms = INT64_MIN,
-                                      .arrived_max_ms = INT64_MIN,
-                                      .sweep = {.begun_ms = INT64_MIN, .ended = -1}};
+    *state = (struct partition_state){
+        .append_max_ms = INT64_MIN, .arrived_max_ms = INT64_MIN, .sweep = {.begun_ms = INT64_MIN}};
 }
 
 static void cursor_free(struct partition_cursor *cursor)
@@ -281,7 +280,7 @@ static void encode_sweep(const struct sweep_state *sweep, struct buf *out)
     varint_append_signed(out, sweep->taken);
     varint_append_signed(out, sweep->at);
     varint_append_signed(out, sweep->begun_ms);
-    varint_append_signed(out, sweep->ended);
+    varint_append(out, sweep->behind);
     varint_append_signed(out, sweep->keep_from);
     varint_append(out, sweep->restoring);
 }
@@ -293,7 +292,7 @@ static struct sweep_state decode_sweep(struct cursor *cursor)
     sweep.taken = cursor_varint_signed(cursor);
     sweep.at = cursor_varint_signed(cursor);
     sweep.begun_ms = cursor_varint_signed(cursor);
-    sweep.ended = cursor_varint_signed(cursor);
+    sweep.behind = cursor_varint_max(cursor, 1) != 0;
     sweep.keep_from = cursor_varint_signed(cursor);
     sweep.restoring = cursor_varint(cursor);
     return sweep;

@@ -72,7 +72,7 @@ struct sweep_state {
     int64_t taken;      /* OPEN: the head that its partition snapshot was taken at */
     int64_t at;         /* OPEN: journal offset of its last record that counted */
     int64_t begun_ms;   /* append time of its partition snapshot; before the first, of the first record */
-    int64_t ended;      /* offset of the record that ended the last one; -1 */
+    bool behind;        /* something other than a sweep's records came since the last one began */
     int64_t keep_from;  /* nothing below this journal offset is needed */
     uint64_t restoring; /* this state was begun from the partition snapshot of that sweep, and its end is
                            not folded yet: not every user's state is complete; 0: they all are */

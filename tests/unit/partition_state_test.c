@@ -104,7 +104,7 @@ static void fill(struct partition_state *state)
                                         .taken = 7000,
                                         .at = 7005,
                                         .begun_ms = -1,
-                                        .ended = 6000,
+                                        .behind = true,
                                         .keep_from = 5000,
                                         .restoring = 299};
 }
@@ -155,6 +155,7 @@ static void the_binary_form_keeps_everything(void **unused)
     assert_int_equal(back.sweep.number, 300);
     assert_true(back.sweep.open);
     assert_int_equal(back.sweep.at, 7005);
+    assert_true(back.sweep.behind);
     assert_int_equal(back.sweep.keep_from, 5000);
     assert_int_equal(back.sweep.restoring, 299);
     partition_state_free(&state);

@@ -1,0 +1,128 @@
+"""The journal is trimmed behind snapshots of everybody, and what is left of it brings a lost Redis back."""
+
+import collections
+
+import redis
+from confluent_kafka import Consumer, TopicPartition
+
+from harness import wait
+
+CAMPAIGN = """
+campaign: later
+type: transactional
+trigger: {event: begun}
+entry: {key: event.thing, when_pending: parallel}
+cancel: [{event: stopped, match: {event.thing: trigger.thing}}]
+steps:
+  - {id: only, send: {after: 70s}, channel: push, message: {title: "{{ event.n }}"}}
+"""
+PARTITIONS = 2
+USERS = 300
+CANCELLED = 20
+
+
+def log_starts(made):
+    consumer = Consumer({"bootstrap.servers": made.services.kafka, "group.id": "none", "log_level": 2})
+    try:
+        topic = made.prefix + "journal"
+        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[0] for p in range(PARTITIONS)]
+    finally:
+        consumer.close()
+
+
+def wait_trimmed(made, running, beyond):
+    """Each partition's log begins at that offset or behind it."""
+    wait.until("the journal is trimmed", lambda: all(a >= b for a, b in zip(log_starts(made), beyond)), 60,
+               every=0.3, describe=running.log_tail)
+    return log_starts(made)
+
+
+def lose_redis(made):
+    client = redis.Redis.from_url(made.services.redis)
+    lost = list(client.scan_iter(made.prefix + "*"))
+    assert lost
+    client.delete(*lost)
+
+
+def ends(made):
+    consumer = Consumer({"bootstrap.servers": made.services.kafka, "group.id": "none", "log_level": 2})
+    try:
+        topic = made.prefix + "journal"
+        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(PARTITIONS)]
+    finally:
+        consumer.close()
+
+
+def made_site(site):
+    return site(campaigns={"later": CAMPAIGN}, settings={"journal": {"partitions": PARTITIONS, "snapshots": "1s"}},
+                journal_partitions=PARTITIONS).prepare()
+
+
+def fill(made, running):
+    """Users with a send each, some of them cancelled, a cancel that came first; all folded. {user: event id}"""
+    ids = {f"u{n}": made.event(f"u{n}", "begun", {"n": n, "thing": f"t{n}"}) for n in range(USERS)}
+    for n in range(CANCELLED):
+        made.event(f"u{n}", "stopped", {"thing": f"t{n}"})
+    made.event("early", "stopped", {"thing": "e"})
+    made.flush()
+    wait.until("all is folded", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED, 20,
+               describe=running.log_tail)
+    return ids
+
+
+def test_a_lost_redis_comes_back_from_a_trimmed_journal(site):
+    made = made_site(site)
+    decisions, out = made.reader("decisions"), made.reader("out.push")
+    running = made.start()
+    ids = fill(made, running)
+    starts = wait_trimmed(made, running, ends(made))
+
+    # Twice: under the owner's eyes, and while nobody is there.
+    lose_redis(made)
+    running.wait_log("beginning with the journal's snapshot")
+    wait.until("all are pending again", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED, 20,
+               describe=running.log_tail)
+    running.kill()
+    lose_redis(made)
+    running = made.start()
+    assert "beginning with the journal's snapshot" in running.log
+    assert all(a >= b for a, b in zip(log_starts(made), starts))
+
+    # What was known is known: who was cancelled, the cancel that came first, the ids.
+    made.event("early", "begun", {"n": -1, "thing": "e"})
+    for n in range(USERS - 10, USERS):
+        made.event(f"u{n}", "begun", {"n": n, "thing": f"t{n}"}, id=ids[f"u{n}"])
+    made.flush()
+    out.wait(USERS - CANCELLED, 90)
+    out.none_for(2.0)
+    sent = collections.Counter(record.json["user"] for record in out.records)
+    assert sent == {f"u{n}": 1 for n in range(CANCELLED, USERS)}
+    late = [record.timestamp_ms - int(record.header("declic-due")) for record in out.records]
+    assert 0 <= min(late) and max(late) < 3000, (min(late), max(late))
+
+    decisions.drain(1.0)
+    by_id = {record.header("declic-decision-id"): record.json for record in decisions.records}
+    outcomes = collections.Counter((told["outcome"], told.get("reason")) for told in by_id.values()
+                                   if told["outcome"] in ("ignored", "scheduled", "sent"))
+    assert outcomes == {("scheduled", None): USERS, ("sent", None): USERS - CANCELLED,
+                        ("ignored", "cancelled"): 1, ("ignored", "duplicate"): 10}
+    assert running.stop() == 0
+
+
+def test_who_is_erased_is_gone_from_the_journal_after_the_next_trim(site):
+    made = made_site(site)
+    running = made.start()
+    fill(made, running)
+    made.event("u-forgettable", "begun", {"n": 0, "thing": "secret-thing"})
+    made.flush()
+    wait.until("he is pending", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED + 1, 20)
+    made.run("erase", "--user", "u-forgettable", "--yes")
+    wait.until("he is not", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED, 20)
+    begun = wait_trimmed(made, running, ends(made))
+    wait_trimmed(made, running, [start + 1 for start in begun])
+    reader = made.reader("journal", committed=False)
+    reader.drain(1.0)
+    assert reader.records and not [record for record in reader.records if b"secret-thing" in record.value]
+    client = redis.Redis.from_url(made.services.redis)
+    assert not [key for key in client.scan_iter(made.prefix + "*:u") if client.hexists(key, "u-forgettable")]
+    assert running.stop() == 0
