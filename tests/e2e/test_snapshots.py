@@ -6,6 +6,7 @@ import redis
 from confluent_kafka import Consumer, TopicPartition
 
 from harness import wait
+from harness.site import now_ms
 
 CAMPAIGN = """
 campaign: later
@@ -74,6 +75,7 @@ def test_a_lost_redis_comes_back_from_a_trimmed_journal(site):
     made = made_site(site)
     decisions, out = made.reader("decisions"), made.reader("out.push")
     running = made.start()
+    before = now_ms()
     ids = fill(made, running)
     starts = wait_trimmed(made, running, ends(made))
 
@@ -89,7 +91,7 @@ def test_a_lost_redis_comes_back_from_a_trimmed_journal(site):
     assert all(a >= b for a, b in zip(log_starts(made), starts))
 
     # What was known is known: who was cancelled, the cancel that came first, the ids.
-    made.event("early", "begun", {"n": -1, "thing": "e"})
+    made.event("early", "begun", {"n": -1, "thing": "e"}, time_ms=before)
     for n in range(USERS - 10, USERS):
         made.event(f"u{n}", "begun", {"n": n, "thing": f"t{n}"}, id=ids[f"u{n}"])
     made.flush()
