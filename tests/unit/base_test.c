@@ -4,6 +4,7 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/sha1.h"
+#include "base/sha1_block.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
 #include "base/varint.h"
@@ -89,6 +90,23 @@ static void expect_sha1(struct span text, size_t times, const char *hex)
         buf_printf(&buf, "%02x", digest[i]);
     assert_span_equal(buf_span(&buf), hex);
     buf_free(&buf);
+}
+
+/* The instructions of this machine, if it has any, against plain C. */
+static void sha1_blocks_agree(void **state)
+{
+    (void)state;
+    uint32_t plain[5] = {1, 2, 3, 4, 5}, best[5] = {1, 2, 3, 4, 5}, random = 1;
+    unsigned char block[64];
+    for (int i = 0; i < 1000; i++) {
+        for (int k = 0; k < 64; k++) {
+            random = random * 1664525 + 1013904223;
+            block[k] = (unsigned char)(random >> 24);
+        }
+        sha1_block_plain(plain, block);
+        sha1_block_best()(best, block);
+        assert_memory_equal(plain, best, sizeof plain);
+    }
 }
 
 static void sha1_of_the_standard(void **state)
@@ -250,6 +268,7 @@ int main(void)
         cmocka_unit_test(varints_that_are_no_such),
         cmocka_unit_test(hash_is_xxh64),
         cmocka_unit_test(sha1_of_the_standard),
+        cmocka_unit_test(sha1_blocks_agree),
         cmocka_unit_test(uuids),
         cmocka_unit_test(heap_gives_the_smallest),
         cmocka_unit_test(log_lines),
