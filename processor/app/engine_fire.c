@@ -338,7 +338,9 @@ void engine_fire(struct engine *engine)
         return;
     const struct outbox_port *outbox = engine->ports.outbox;
     for (int producer = 0; producer < PRODUCERS; producer++) {
-        if (!engine->transactions[producer].open && outbox->ready(outbox->self, producer))
+        const struct transaction *transaction = &engine->transactions[producer];
+        if (!transaction->open && engine->monotonic_ms >= transaction->not_before_ms &&
+            outbox->ready(outbox->self, producer))
             fire_producer(engine, producer);
     }
 }

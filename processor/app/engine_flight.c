@@ -140,6 +140,8 @@ static void take_outcome(struct engine *engine, int producer, const struct outbo
                  log_number("worker", engine->options.worker), log_number("producer", producer),
                  log_text("error", result->text == NULL ? "" : result->text));
     transaction->open = false;
+    if (result->outcome == OUTBOX_ABORTED)
+        transaction->not_before_ms = engine->monotonic_ms + ABORTED_PAUSE_MS;
     struct outcome_walk walk = {engine, producer, result};
     for (size_t i = 0; i < transaction->touched_count; i++) {
         struct partition *partition = engine_partition(engine, transaction->touched[i].partition);

@@ -20,6 +20,9 @@
 #define ORPHAN_LAG_MS 1000  /* a mark not passed for this long: somebody's transaction is open */
 #define STORE_RETRY_MS 500
 #define NOTES_WAIT_MS 3000
+#define ABORTED_PAUSE_MS                                                            \
+    100 /* a member that was thrown out and does not know it yet is refused at once \
+         */
 #define END_TRANSACTION_MS 4000 /* longest wait for an outcome while partitions are given up */
 
 enum partition_phase {
@@ -108,7 +111,8 @@ struct partition {
 };
 
 struct transaction {
-    bool open; /* begun, no outcome yet */
+    bool open;             /* begun, no outcome yet */
+    int64_t not_before_ms; /* monotonic: the last one was aborted, the next is begun no earlier */
     struct partition_touch {
         int32_t partition;
     } * touched;

@@ -29,6 +29,10 @@ struct kafka_fixed {
     const char *value;
 };
 
+/* How long the group waits for a member that does not rejoin, and a member for the group's answer: both
+ * were seen to wait this long after a broker was killed. Longer than any turn of a worker takes. */
+#define KAFKA_REBALANCE_TIMEOUT_MS "20000"
+
 /* Listens to one client. The opaque that librdkafka hands to callbacks is a pointer to this, so a client's
  * own structure begins with it. Zero-initialise, then kafka_watch_init; destroy after the client. */
 struct kafka_watch {

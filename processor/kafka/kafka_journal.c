@@ -283,6 +283,7 @@ static rd_kafka_t *client_open(const struct kafka_journal_options *options, stru
         {"allow.auto.create.topics", "false"},
         {"partition.assignment.strategy", "cooperative-sticky"},
         {"session.timeout.ms", "6000"},
+        {"max.poll.interval.ms", KAFKA_REBALANCE_TIMEOUT_MS},
         {"heartbeat.interval.ms", "1500"},
         {"socket.timeout.ms", "10000"},
         {"reconnect.backoff.ms", "50"},

@@ -307,6 +307,7 @@ static rd_kafka_t *client_make(struct kafka_source *s, const struct kafka_source
         {"isolation.level", "read_committed"},
         {"partition.assignment.strategy", "cooperative-sticky"},
         {"session.timeout.ms", "6000"},
+        {"max.poll.interval.ms", KAFKA_REBALANCE_TIMEOUT_MS},
         {"heartbeat.interval.ms", "1500"},
         {"fetch.wait.max.ms", "100"},
         {"allow.auto.create.topics", "false"},
@@ -331,6 +332,7 @@ enum err kafka_source_open(const struct kafka_source_options *options, struct ka
     kafka_watch_init(&s->watch, options->log, "intake");
     s->topics = checked(calloc(options->topic_count, sizeof(*s->topics)));
     s->topic_count = options->topic_count;
+    s->worker = options->worker;
     for (size_t i = 0; i < s->topic_count; i++)
         s->topics[i].name = checked(strdup(options->topics[i]));
     s->client = client_make(s, options, diag);

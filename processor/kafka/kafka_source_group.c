@@ -275,6 +275,12 @@ void source_served(void *self)
 {
     struct kafka_source *s = self;
     assert(s->standing.handed_out);
+    static const char *const what[] = {[SOURCE_ASSIGNED] = "source partitions assigned",
+                                       [SOURCE_REVOKED] = "source partitions given up",
+                                       [SOURCE_LOST] = "source partitions lost"};
+    if (s->watch.log != NULL)
+        log_line(s->watch.log, LOG_INFO, what[s->standing.kind], log_number("count", s->standing.list->cnt),
+                 log_number("worker", s->worker));
     if (s->standing.kind == SOURCE_ASSIGNED)
         assign(s);
     else

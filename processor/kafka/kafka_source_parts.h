@@ -70,6 +70,7 @@ struct kafka_source {
     struct standing standing;
     struct answer answer;
     struct batch *free_batches;
+    int worker;
     int64_t unwanted_since_us; /* 0: they are wanted */
     bool paused, closing;
     size_t moving;     /* how many are PART_MOVING */
