@@ -38,8 +38,11 @@ static bool rule_hits(const struct cancel_rule *rule, const struct trigger_facts
     if (compared_ms(trigger) > cancel_ms)
         return false;
     scope_bind_trigger(scope, trigger);
-    return (!rule->where_names_trigger || scope_holds(scope, &rule->where)) &&
-           sides_match(scope, rule, sides);
+    if (rule->where_names_trigger && !scope_holds(scope, &rule->where))
+        return false;
+    /* `where` saw the profile as of the cancel's arrival, the journey's side sees it as it is. */
+    scope_bind(scope, VARIABLE_PROFILE, scope->state->profile);
+    return sides_match(scope, rule, sides);
 }
 
 static void cancel_journey(struct fold_pass *pass, const struct campaign *campaign, struct journey *journey)

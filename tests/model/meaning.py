@@ -227,9 +227,10 @@ class Model(Dating, Deciding):
                "follow": trigger.get("follow")}
         if cancel["by_trigger"] and not holds(rule["where"], env):
             return False
+        now = {**env, "profile": user["profile"]}
         for left, right in rule.get("match", []):
             try:
-                if not holds(("cmp", "==", ("lit", value_of(left, env)), right), env):
+                if not holds(("cmp", "==", ("lit", value_of(left, env)), right), now):
                     return False
             except Err:
                 return False
