@@ -38,8 +38,18 @@ static rd_kafka_t *client_make(struct kafka_log *log, const struct kafka_log_opt
         kafka_client_conf(options->properties, fixed, sizeof(fixed) / sizeof(*fixed), &log->watch, diag);
     if (conf == NULL)
         return NULL;
+    if (options->queue_kbytes != NULL)
+        kafka_client_set(conf, "queued.max.messages.kbytes", options->queue_kbytes);
     kafka_client_set(conf, "isolation.level", options->committed ? "read_committed" : "read_uncommitted");
     return kafka_client_new(conf, RD_KAFKA_CONSUMER, diag);
+}
+
+static void assign(struct kafka_log *log, int64_t offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, log->topic, log->partition)->offset = offset;
+    (void)rd_kafka_assign(log->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_log **log, struct diag *diag)
@@ -55,10 +65,7 @@ enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_lo
         return ERR_INVALID;
     }
     (void)rd_kafka_poll_set_consumer(l->client);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, l->topic, l->partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
-    (void)rd_kafka_assign(l->client, list);
-    rd_kafka_topic_partition_list_destroy(list);
+    assign(l, RD_KAFKA_OFFSET_BEGINNING);
     *log = l;
     return ERR_OK;
 }
@@ -141,6 +148,18 @@ enum err kafka_log_end(struct kafka_log *log, int timeout_ms, int64_t *start, in
     if (error == ERR_OK)
         error = offset_ask(log, RD_KAFKA_OFFSET_END, timeout_ms, end, diag);
     return error;
+}
+
+enum err kafka_log_begin_at(struct kafka_log *log, int64_t since_ms, int64_t end, int timeout_ms,
+                            struct diag *diag)
+{
+    int64_t offset;
+    enum err error = offset_ask(log, since_ms, timeout_ms, &offset, diag);
+    if (error != ERR_OK)
+        return error;
+    log->position = offset < 0 ? end : offset; /* negative: the end of the log, as it is now */
+    assign(log, log->position);
+    return ERR_OK;
 }
 
 static void headers_read(struct kafka_log *log, struct kafka_log_record *record)

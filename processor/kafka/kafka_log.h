@@ -14,6 +14,7 @@ struct kafka_log_options {
     int32_t partition;
     bool committed; /* read_committed: records of open and aborted transactions are passed over, and the
                        end is the last stable offset */
+    const char *queue_kbytes; /* how much is fetched ahead; NULL: the client's default */
 };
 
 struct kafka_log_header {
@@ -42,6 +43,11 @@ void kafka_log_close(struct kafka_log *log);
  * Errors (diag): ERR_NOT_FOUND (no such topic or partition), ERR_UNREACHABLE, ERR_TIMEOUT, ERR_REFUSED. */
 WARN_UNUSED enum err kafka_log_end(struct kafka_log *log, int timeout_ms, int64_t *start, int64_t *end,
                                    struct diag *diag);
+
+/* Goes to the first record whose timestamp is since_ms or later; to `end` where there is none. Before the
+ * first kafka_log_next. Errors as above. */
+WARN_UNUSED enum err kafka_log_begin_at(struct kafka_log *log, int64_t since_ms, int64_t end,
+                                        int timeout_ms, struct diag *diag);
 
 /* The next record, waiting up to timeout_ms; valid until the next call. ERR_TIMEOUT: there is none yet
  * (kafka_log_position may have moved all the same, over records that are not handed out). */

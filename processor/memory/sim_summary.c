@@ -1,36 +1,9 @@
-#include "memory/sim_summary.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "core/zone.h"
-#include "memory/sim_users.h"
-
-#define HOURS 24
-#define TOP_USERS 5
-
-/* What one campaign came to. */
-struct tally {
-    struct span id;
-    uint64_t entered, restarted_entries, users_reached;
-    uint64_t outcomes[OUTCOME_COUNT];
-    uint64_t reasons[OUTCOME_COUNT][REASON_COUNT]; /* POSTPONED, SKIPPED, IGNORED */
-    uint64_t hours[HOURS];                         /* sent, by local hour of the day */
-};
-
-struct sim_summary {
-    struct arena arena;
-    const struct campaign_set *campaigns;
-    const struct locale_port *locale;
-    const struct locale_zone *zone;
-    struct tally *tallies;   /* one a campaign, in order of id */
-    struct sim_seen reached; /* (campaign, user) pairs that got a message */
-    struct sim_users users;  /* those that got one; state.size is how many */
-    /* The entry that the last record belonged to, as a hash: an entry's records follow each other. */
-    uint64_t last_entry;
-    bool last_was_restart;
-};
+#include "memory/sim_tally.h"
 
 struct sim_summary *sim_summary_new(const struct campaign_set *campaigns, const struct locale_port *locale)
 {
@@ -194,8 +167,7 @@ static void print_tally(const struct tally *tally, size_t users, struct buf *out
     buf_append_text(out, " 23h\n");
 }
 
-/* The users who got most, most first; equal ones in order of id. */
-static size_t top_users(const struct sim_summary *summary, const struct sim_user *top[TOP_USERS])
+size_t sim_summary_top_users(const struct sim_summary *summary, const struct sim_user *top[TOP_USERS])
 {
     size_t count = 0;
     for (size_t i = 0; i < summary->users.size; i++) {
@@ -233,7 +205,7 @@ void sim_summary_print(const struct sim_summary *summary, size_t users, struct b
     print_chart(hours, out);
     buf_append_text(out, " 23h\n");
     const struct sim_user *top[TOP_USERS];
-    size_t count = top_users(summary, top);
+    size_t count = sim_summary_top_users(summary, top);
     for (size_t i = 0; i < count; i++)
         buf_printf(out, "%s%.*s (%zu)", i == 0 ? "  most       " : ", ", SPAN_PRINTF(top[i]->id),
                    top[i]->state.size);

@@ -2,12 +2,10 @@
 
 #include <stdlib.h>
 
-#include "base/civil.h"
 #include "base/heap.h"
-#include "codec/json.h"
 #include "codec/user_state_bin.h"
-#include "core/zone.h"
 #include "memory/sim_followers.h"
+#include "memory/sim_line.h"
 #include "memory/sim_users.h"
 
 /* Something in the calendar: a send, or the day that a yearly trigger waits for. Stays there when what
@@ -93,7 +91,7 @@ static void put_wake(struct simulation *simulation, int64_t at_ms)
 }
 
 /* Everything that happens passes here: new dues go into the calendar. */
-static void take_record(void *self, const struct decision_record *record)
+static void take_decision(void *self, const struct decision_record *record)
 {
     struct simulation *simulation = self;
     if (record->outcome == OUTCOME_SCHEDULED || record->outcome == OUTCOME_POSTPONED)
@@ -169,7 +167,7 @@ static void keep_appointment(struct simulation *simulation, const struct appoint
         return;
     decide_send(&simulation->fold, &state, send, simulation->clock_ms, &decided);
     if (decided.has_record)
-        take_record(simulation, &decided.record);
+        take_decision(simulation, &decided.record);
     fold_settled(&simulation->fold, &state, &decided.settled, simulation->clock_ms);
     store(simulation, appointment->user, &state);
 }
@@ -204,87 +202,14 @@ static void run_calendar(struct simulation *simulation, int64_t upto_ms, bool be
 /* --- lines
  * ------------------------------------------------------------------------------------------------- */
 
-enum err simulation_time(struct value value, int64_t *time_ms)
+static void take_profile(struct simulation *simulation, struct profile_update *update)
 {
-    int64_t seconds;
-    uint32_t nanos;
-    if (value.kind == VALUE_STRING && civil_parse_rfc3339(value_span(value), &seconds, &nanos) == ERR_OK)
-        *time_ms = seconds * 1000 + nanos / 1000000;
-    else if (value.kind == VALUE_INT)
-        *time_ms = value.integer;
-    else
-        return ERR_INVALID;
-    return instant_is_valid(*time_ms) ? ERR_OK : ERR_INVALID;
-}
-
-/* A line, as far as its time and kind go. */
-struct line {
-    struct value value;
-    bool profile;
-    int64_t arrives_ms; /* as it says */
-};
-
-static enum err read_kind(struct value value, bool *profile, struct diag *diag)
-{
-    const struct value *kind = value_member_find(value, SPAN_LITERAL("kind"));
-    *profile = false;
-    if (kind == NULL)
-        return ERR_OK;
-    *profile = kind->kind == VALUE_STRING && span_equal_text(value_span(*kind), "profile");
-    if (*profile || (kind->kind == VALUE_STRING && span_equal_text(value_span(*kind), "event")))
-        return ERR_OK;
-    return diag_set(diag, ERR_INVALID, 0, 0, "kind: must be \"event\" or \"profile\"");
-}
-
-static enum err read_arrival(struct value value, int64_t *arrives_ms, struct diag *diag)
-{
-    const struct value *arrives = value_member_find(value, SPAN_LITERAL("arrives"));
-    const char *name = "arrives";
-    if (arrives == NULL || arrives->kind == VALUE_NULL) {
-        arrives = value_member_find(value, SPAN_LITERAL("time"));
-        name = "time";
-    }
-    if (arrives == NULL || arrives->kind == VALUE_NULL)
-        return diag_set(diag, ERR_NOT_FOUND, 0, 0, "time: is missing, as is arrives");
-    if (simulation_time(*arrives, arrives_ms) != ERR_OK)
-        return diag_set(
-            diag, ERR_INVALID, 0, 0,
-            "%s: must be an RFC 3339 time with a zone, such as 2026-12-01T08:30:00Z, or a whole "
-            "number of milliseconds",
-            name);
-    return ERR_OK;
-}
-
-static enum err read_line(struct simulation *simulation, struct span text, struct line *line,
-                          struct diag *diag)
-{
-    const struct record_limits *limits = &simulation->record_limits;
-    const struct json_limits json = {.bytes = limits->record_bytes,
-                                     .depth = 64,
-                                     .entries = limits->record_bytes,
-                                     .string_bytes = limits->record_bytes};
-    enum err error = json_parse(text, &json, &simulation->input, &line->value, diag);
-    if (error == ERR_OK && line->value.kind != VALUE_MAP)
-        error = diag_set(diag, ERR_TYPE, 0, 0, "the line must be a JSON object");
-    if (error == ERR_OK)
-        error = read_arrival(line->value, &line->arrives_ms, diag);
-    return error;
-}
-
-static enum err take_profile(struct simulation *simulation, const struct line *line, struct diag *diag)
-{
-    struct profile_update update;
     struct user_state state;
-    enum err error = source_value_read_profile(line->value, line->arrives_ms, true, &simulation->mapping,
-                                               &simulation->record_limits.attributes, &update, diag);
-    if (error != ERR_OK)
-        return error;
-    update.arrived_ms = simulation->clock_ms;
-    struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, update.user);
+    update->arrived_ms = simulation->clock_ms;
+    struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, update->user);
     load(simulation, user, &state);
-    fold_profile(&simulation->fold, &state, &update, simulation->clock_ms);
+    fold_profile(&simulation->fold, &state, update, simulation->clock_ms);
     store(simulation, user, &state);
-    return ERR_OK;
 }
 
 /* A fan-out, campaign by campaign, in each the followers in order of id. */
@@ -337,7 +262,35 @@ static enum err check_thing(const struct simulation *simulation, const struct ev
                     SPAN_PRINTF(event->name));
 }
 
-static enum err take_event(struct simulation *simulation, const struct line *line, struct diag *diag)
+static enum err take_event(struct simulation *simulation, struct event *event, struct diag *diag)
+{
+    event->arrived_ms = simulation->clock_ms;
+    enum err error =
+        event_check_age(event, simulation->limits.max_age_ms, simulation->options.max_future_ms, diag);
+    if (error == ERR_OK && event->user.size == 0)
+        error = check_thing(simulation, event, diag);
+    if (error != ERR_OK)
+        return error;
+    if (event->user.size == 0)
+        take_thing(simulation, event);
+    else
+        take_user_event(simulation, event);
+    return ERR_OK;
+}
+
+static enum err take_profile_line(struct simulation *simulation, const struct sim_line *line,
+                                  struct diag *diag)
+{
+    struct profile_update update;
+    enum err error = source_value_read_profile(line->value, line->arrives_ms, true, &simulation->mapping,
+                                               &simulation->record_limits.attributes, &update, diag);
+    if (error == ERR_OK)
+        take_profile(simulation, &update);
+    return error;
+}
+
+static enum err take_event_line(struct simulation *simulation, const struct sim_line *line,
+                                struct diag *diag)
 {
     const struct source_record record = {
         .topic = SPAN_LITERAL("simulate"),
@@ -348,19 +301,7 @@ static enum err take_event(struct simulation *simulation, const struct line *lin
     enum err error =
         source_value_read_event(&record, line->value, &simulation->mapping,
                                 &simulation->record_limits.attributes, &simulation->input, &event, diag);
-    if (error != ERR_OK)
-        return error;
-    event.arrived_ms = simulation->clock_ms;
-    error = event_check_age(&event, simulation->limits.max_age_ms, simulation->options.max_future_ms, diag);
-    if (error == ERR_OK && event.user.size == 0)
-        error = check_thing(simulation, &event, diag);
-    if (error != ERR_OK)
-        return error;
-    if (event.user.size == 0)
-        take_thing(simulation, &event);
-    else
-        take_user_event(simulation, &event);
-    return ERR_OK;
+    return error == ERR_OK ? take_event(simulation, &event, diag) : error;
 }
 
 static bool is_blank(struct span line)
@@ -391,15 +332,16 @@ static bool move_clock(struct simulation *simulation, int64_t arrives_ms)
 
 static enum err take_line(struct simulation *simulation, struct span text, struct diag *diag)
 {
-    struct line line;
-    enum err error = read_line(simulation, text, &line, diag);
+    struct sim_line line;
+    bool profile;
+    enum err error = sim_line_read(text, &simulation->record_limits, &simulation->input, &line, diag);
     if (error != ERR_OK || !move_clock(simulation, line.arrives_ms))
         return error;
-    error = read_kind(line.value, &line.profile, diag);
+    error = sim_line_kind(line.value, &profile, diag);
     if (error != ERR_OK)
         return error;
     arena_reset(&simulation->batch);
-    return line.profile ? take_profile(simulation, &line, diag) : take_event(simulation, &line, diag);
+    return profile ? take_profile_line(simulation, &line, diag) : take_event_line(simulation, &line, diag);
 }
 
 void simulation_take(struct simulation *simulation, struct span text)
@@ -407,6 +349,36 @@ void simulation_take(struct simulation *simulation, struct span text)
     struct diag diag = {0};
     arena_reset(&simulation->input);
     if (!is_blank(text) && take_line(simulation, text, &diag) != ERR_OK)
+        simulation->options.refused(simulation->options.refused_self, simulation->line, diag.text);
+    simulation->line += 1;
+}
+
+static enum err take_record(struct simulation *simulation, const struct source_record *record,
+                            const struct mapping *mapping, bool profile, struct diag *diag)
+{
+    struct event event;
+    struct profile_update update;
+    if (!move_clock(simulation, record->timestamp_ms))
+        return ERR_OK;
+    arena_reset(&simulation->batch);
+    enum err error = profile ? source_record_read_profile(record, mapping, &simulation->record_limits,
+                                                          &simulation->input, &update, diag)
+                             : source_record_read_event(record, mapping, &simulation->record_limits,
+                                                        &simulation->input, &event, diag);
+    if (error != ERR_OK)
+        return error;
+    if (!profile)
+        return take_event(simulation, &event, diag);
+    take_profile(simulation, &update);
+    return ERR_OK;
+}
+
+void simulation_take_record(struct simulation *simulation, const struct source_record *record,
+                            const struct mapping *mapping, bool profile)
+{
+    struct diag diag = {0};
+    arena_reset(&simulation->input);
+    if (take_record(simulation, record, mapping, profile, &diag) != ERR_OK)
         simulation->options.refused(simulation->options.refused_self, simulation->line, diag.text);
     simulation->line += 1;
 }
@@ -451,7 +423,7 @@ struct simulation *simulation_new(const struct simulation_options *options)
         .limits = &simulation->limits,
         .locale = options->locale,
         .arena = &simulation->batch,
-        .decisions = {simulation, take_record},
+        .decisions = {simulation, take_decision},
     };
     return simulation;
 }

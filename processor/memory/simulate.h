@@ -45,6 +45,10 @@ void simulation_free(struct simulation *simulation);
 /* Takes the next line (without its line feed). Blank ones count but say nothing. */
 void simulation_take(struct simulation *simulation, struct span line);
 
+/* Takes a record as a source topic has it; it arrived at its own timestamp. */
+void simulation_take_record(struct simulation *simulation, const struct source_record *record,
+                            const struct mapping *mapping, bool profile);
+
 /* After the last line: runs the clock to `until`, or until nothing is pending (no further year of a yearly
  * trigger is then entered). */
 void simulation_finish(struct simulation *simulation);

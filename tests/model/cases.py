@@ -327,6 +327,8 @@ def make(r, flood=False):
     start = from_iso(r.choice(STARTS))
     if flood:
         much(r, campaigns)
+        for cap in rules.get("caps", []):
+            cap["then"] = "skip"  # a thousand that postpone each other take their time
     taken = lines(r, start, "follows" in rules, flood)
     end = max(line.get("arrives", line["time"]) for line in taken)
     if chance(r, 0.2):
