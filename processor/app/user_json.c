@@ -61,6 +61,47 @@ void user_pending_write_json(struct buf *out, const struct pending_send *list, s
     buf_append_text(out, count == 0 ? "]\n" : "\n]\n");
 }
 
+static struct outcome_note planned(struct user_view *view, const struct journey *journey, uint32_t step)
+{
+    return (struct outcome_note){.at_ms = journey->trigger.calendar_ms,
+                                 .campaign = journey->campaign,
+                                 .version = journey->version,
+                                 .key = journey->key,
+                                 .step = user_view_step(view, journey->campaign, journey->version, step),
+                                 .outcome = OUTCOME_SCHEDULED,
+                                 .trigger_id = journey->trigger.id,
+                                 .has_due = true,
+                                 .due_ms = journey->steps[step].due_ms};
+}
+
+/* Behind all that is not later. */
+static void insert_note(struct outcome_note *list, size_t count, struct outcome_note note)
+{
+    size_t at = count;
+    for (; at > 0 && list[at - 1].at_ms > note.at_ms; at--)
+        list[at] = list[at - 1];
+    list[at] = note;
+}
+
+const struct outcome_note *user_history_list(struct user_view *view, struct arena *arena, size_t *count)
+{
+    const struct user_state *state = user_view_state(view);
+    size_t most = state->history.count;
+    for (size_t i = 0; i < state->journeys.count; i++)
+        most += state->journeys.items[i].step_count;
+    struct outcome_note *list = ARENA_ARRAY(arena, struct outcome_note, most);
+    *count = 0;
+    for (size_t i = 0; i < state->history.count; i++)
+        insert_note(list, (*count)++, state->history.items[i]);
+    for (size_t i = 0; i < state->journeys.count; i++) {
+        const struct journey *journey = &state->journeys.items[i];
+        for (uint32_t k = 0; k < journey->step_count; k++)
+            if (journey->steps[k].status == STEP_PENDING && journey->steps[k].attempt == 0)
+                insert_note(list, (*count)++, planned(view, journey, k));
+    }
+    return list;
+}
+
 static struct decision_record as_record(struct user_view *view, const struct outcome_note *note)
 {
     const struct user_state *state = user_view_state(view);
@@ -85,13 +126,15 @@ static struct decision_record as_record(struct user_view *view, const struct out
     return record;
 }
 
-void user_history_write_json(struct buf *out, struct user_view *view, struct span campaign)
+void user_history_write_json(struct buf *out, struct user_view *view, struct span campaign,
+                             struct arena *arena)
 {
-    const struct user_state *state = user_view_state(view);
+    size_t count;
+    const struct outcome_note *list = user_history_list(view, arena, &count);
     bool first = true;
     buf_append_byte(out, '[');
-    for (size_t i = 0; i < state->history.count; i++) {
-        const struct outcome_note *note = &state->history.items[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct outcome_note *note = &list[i];
         if (campaign.data != NULL && !span_equal(note->campaign, campaign))
             continue;
         struct decision_record record = as_record(view, note);

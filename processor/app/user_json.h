@@ -20,7 +20,12 @@ const struct pending_send *user_pending_list(struct user_view *view, struct aren
 /* Appends one array of objects, an object a line: campaign, version, key, step, due, send_id. */
 void user_pending_write_json(struct buf *out, const struct pending_send *list, size_t count);
 
-/* Appends the decision records that the state remembers, likewise; `campaign` with data NULL: of all. */
-void user_history_write_json(struct buf *out, struct user_view *view, struct span campaign);
+/* What the state remembers of decisions, and one SCHEDULED for each send that waits for its first; in order
+ * of time. In `arena`, as above. */
+const struct outcome_note *user_history_list(struct user_view *view, struct arena *arena, size_t *count);
+
+/* Appends them as decision records, likewise; `campaign` with data NULL: of all. */
+void user_history_write_json(struct buf *out, struct user_view *view, struct span campaign,
+                             struct arena *arena);
 
 #endif

@@ -52,12 +52,21 @@ static int run(const struct cli_call *call, enum control_kind kind, struct span 
     return code;
 }
 
+static int say_unchanged(void)
+{
+    fputs("Nothing was changed.\n", stderr);
+    return CLI_WRONG;
+}
+
 static int run_pause(const struct cli_call *call)
 {
     const char *pending = cli_flag(call, "pending");
     struct span option = pending == NULL ? (struct span){0} : span_from_text(pending);
     if (pending != NULL && !change_treatment_is_known(option))
         return cli_usage(call, "--pending is hold, shift, expire or drain");
+    if (span_equal_text(option, "expire") &&
+        !service_confirm(call, "A pause with expire skips what is pending. Go on?"))
+        return say_unchanged();
     return run(call, CONTROL_PAUSE, option);
 }
 
@@ -68,10 +77,8 @@ static int run_resume(const struct cli_call *call)
 
 static int run_archive(const struct cli_call *call)
 {
-    if (!service_confirm(call, "Archiving ends what is pending. Go on?")) {
-        fputs("Nothing was changed.\n", stderr);
-        return CLI_WRONG;
-    }
+    if (!service_confirm(call, "Archiving ends what is pending. Go on?"))
+        return say_unchanged();
     return run(call, CONTROL_ARCHIVE, (struct span){0});
 }
 
@@ -80,10 +87,12 @@ static const struct cli_flag pause_flags[] = {
      "pending sends meanwhile: hold (default; decided on resume), shift (moved by the length of the "
      "pause), "
      "expire (skipped), drain (sent)"},
+    {"yes", NULL, "do not ask"},
     {"json", NULL, "print an array of objects"},
     {0},
 };
 static const struct cli_flag resume_flags[] = {
+    {"yes", NULL, "do not ask (nothing is asked)"},
     {"json", NULL, "print an array of objects"},
     {0},
 };

@@ -6,10 +6,11 @@
 #include "base/civil.h"
 #include "cli/cli.h"
 
-static void print_json(struct user_view *view, const char *campaign)
+static void print_json(struct user_view *view, const char *campaign, struct arena *arena)
 {
     struct buf out = {0};
-    user_history_write_json(&out, view, campaign == NULL ? (struct span){0} : span_from_text(campaign));
+    user_history_write_json(&out, view, campaign == NULL ? (struct span){0} : span_from_text(campaign),
+                            arena);
     fwrite(out.data, 1, out.size, stdout);
     buf_free(&out);
 }
@@ -42,25 +43,26 @@ static void print_note(const struct outcome_note *note)
 }
 
 /* Campaign by campaign, in order of their first note. */
-static void print_sentences(const struct user_state *state, const char *campaign)
+static void print_sentences(struct user_view *view, const char *campaign, struct arena *arena)
 {
-    size_t told = 0;
-    for (size_t i = 0; i < state->history.count; i++) {
-        struct span id = state->history.items[i].campaign;
+    size_t count, told = 0;
+    const struct outcome_note *notes = user_history_list(view, arena, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct span id = notes[i].campaign;
         bool before = campaign != NULL && !span_equal_text(id, campaign);
         for (size_t k = 0; k < i && !before; k++)
-            before = span_equal(state->history.items[k].campaign, id);
+            before = span_equal(notes[k].campaign, id);
         if (before)
             continue;
         printf("%.*s\n", SPAN_PRINTF(id));
-        for (size_t k = i; k < state->history.count; k++)
-            if (span_equal(state->history.items[k].campaign, id))
-                print_note(&state->history.items[k]);
+        for (size_t k = i; k < count; k++)
+            if (span_equal(notes[k].campaign, id))
+                print_note(&notes[k]);
         told++;
     }
     if (told == 0)
         printf("nothing is remembered of %.*s%s%s: no trigger of %s has come lately\n",
-               SPAN_PRINTF(state->user), campaign == NULL ? "" : " and campaign ",
+               SPAN_PRINTF(user_view_state(view)->user), campaign == NULL ? "" : " and campaign ",
                campaign == NULL ? "" : campaign, campaign == NULL ? "a live campaign" : "it");
 }
 
@@ -81,11 +83,10 @@ static int explain_command(const struct cli_call *call)
         fprintf(stderr, "declic explain: %s\n", diag.text);
         return error == ERR_UNREACHABLE ? CLI_UNREACHABLE : error == ERR_INVALID ? CLI_USAGE : CLI_WRONG;
     }
-    const struct user_state *state = user_view_state(view);
     if (cli_flag(call, "json") != NULL)
-        print_json(view, cli_flag(call, "campaign"));
+        print_json(view, cli_flag(call, "campaign"), call->arena);
     else
-        print_sentences(state, cli_flag(call, "campaign"));
+        print_sentences(view, cli_flag(call, "campaign"), call->arena);
     user_view_close(view);
     return CLI_DONE;
 }
@@ -102,7 +103,8 @@ const struct cli_command cli_explain = {
     .arguments = "",
     .summary = "Why a message went to a user, or did not.",
     .help =
-        "Tells what the last triggers and sends of the user came to (20 at most), campaign by campaign.\n"
+        "Tells what is planned, and what the last triggers and sends of the user came to (20 at most),\n"
+        "campaign by campaign. "
         "The decisions topic has all of them.",
     .flags = flags,
     .takes_config = true,

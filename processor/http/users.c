@@ -59,7 +59,7 @@ void http_user_explain(struct http_context *context, const struct http_request *
     if (view == NULL)
         return;
     http_respond_json(reply, MHD_HTTP_OK);
-    user_history_write_json(&reply->body, view, request->query);
+    user_history_write_json(&reply->body, view, request->query, request->arena);
     user_view_close(view);
 }
 

@@ -268,11 +268,16 @@ def test_pending_explain_and_erase(site, run, id):
     [row] = wait.until("it is pending", lambda: run.ask("GET", f"{path}/pending")[2])
     assert (row["campaign"], row["version"], row["key"], row["step"]) == (id, 1, "k", "only")
     assert [row] == json.loads(site.run("pending", "--user", user, "--json").stdout)
+    [planned] = run.ask("GET", f"{path}/explain")[2]
+    assert (planned["outcome"], planned["due"], planned["send_id"]) == ("scheduled", row["due"], row["send_id"])
+    assert f"step only was planned, due {row['due']}" in site.run("explain", "--user", user).stdout
     assert run.ask("POST", "/v1/events", {"events": [event]})[2]["accepted"] == 1
-    [record] = wait.until("the repeat is explained", lambda: run.ask("GET", f"{path}/explain")[2])
-    assert (record["outcome"], record["reason"], record["user"]) == ("ignored", "duplicate", user)
-    assert [record] == json.loads(site.run("explain", "--user", user, "--json").stdout)
-    assert run.ask("GET", f"{path}/explain?campaign={id}")[2] == [record]
+    records = wait.until("the repeat is explained", lambda: [
+        found for found in [run.ask("GET", f"{path}/explain")[2]] if len(found) == 2])[0]
+    assert records[0] == planned
+    assert [records[1][name] for name in ("outcome", "reason", "user")] == ["ignored", "duplicate", user]
+    assert records == json.loads(site.run("explain", "--user", user, "--json").stdout)
+    assert run.ask("GET", f"{path}/explain?campaign={id}")[2] == records
     assert run.ask("GET", f"{path}/explain?campaign=other")[2] == []
     assert run.ask("DELETE", path)[0] == 202
     wait.until("nothing is pending", lambda: run.ask("GET", f"{path}/pending")[2] == [])
