@@ -1,6 +1,7 @@
 #include "kafka/kafka_exclusive.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 struct kafka_exclusive {
     struct kafka_watch watch; /* first: the client's opaque */
@@ -31,6 +32,21 @@ static enum err explain(rd_kafka_error_t *error, const char *doing, struct diag 
     return result;
 }
 
+/* A broker that has just started answers for a while that it coordinates nothing: tried again until then.
+ */
+static rd_kafka_error_t *begin(rd_kafka_t *client, int timeout_ms)
+{
+    int64_t until_us = kafka_now_us() + (int64_t)timeout_ms * 1000;
+    for (;;) {
+        int64_t left_ms = (until_us - kafka_now_us()) / 1000;
+        rd_kafka_error_t *error = rd_kafka_init_transactions(client, left_ms < 1 ? 1 : (int)left_ms);
+        if (error == NULL || rd_kafka_error_is_retriable(error) == 0 || kafka_now_us() >= until_us)
+            return error;
+        rd_kafka_error_destroy(error);
+        nanosleep(&(struct timespec){0, 50000000}, NULL);
+    }
+}
+
 enum err kafka_exclusive_open(const struct kafka_properties *properties, const struct log *log,
                               const char *transactional_id, int timeout_ms,
                               struct kafka_exclusive **exclusive, struct diag *diag)
@@ -54,7 +70,7 @@ enum err kafka_exclusive_open(const struct kafka_properties *properties, const s
         kafka_exclusive_close(x);
         return ERR_INVALID;
     }
-    rd_kafka_error_t *error = rd_kafka_init_transactions(x->client, timeout_ms);
+    rd_kafka_error_t *error = begin(x->client, timeout_ms);
     if (error != NULL) {
         enum err result = explain(error, "Kafka gives no transactions", diag);
         kafka_exclusive_close(x);
