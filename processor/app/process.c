@@ -19,6 +19,8 @@
 #define SAY_AGAIN_MS 3000
 #define ASK_AGAIN_MS 500
 #define ANSWER_MS 3000
+#define END_PATIENCE_MS 2000 /* after this long it is asked whether Kafka is there to end in order with */
+#define END_ANSWER_MS 1500
 
 struct process {
     const struct config *config;
@@ -286,9 +288,8 @@ static bool join_one(pthread_t thread, bool *running, atomic_bool *ended, int64_
     return true;
 }
 
-bool process_join(struct process *process, int64_t timeout_ms)
+static bool join_all(struct process *process, int64_t until_ms)
 {
-    int64_t until_ms = monotonic_ms() + timeout_ms;
     bool all = true;
     for (int i = 0; i < process->worker_count && process->workers != NULL && process->intakes != NULL;
          i++) {
@@ -297,6 +298,37 @@ bool process_join(struct process *process, int64_t timeout_ms)
         all &= join_one(intake->thread, &intake->running, &intake->ended, until_ms);
         all &= join_one(worker->thread, &worker->running, &worker->ended, until_ms);
     }
+    return all;
+}
+
+/* Asked anew: what the threads' own clients last heard may be old. */
+static bool kafka_answers(struct process *process)
+{
+    struct arena arena;
+    struct diag diag = {0};
+    struct kafka_admin *admin;
+    struct kafka_topic_description description = {0};
+    if (kafka_admin_open(&process->kafka, NULL, &admin, &diag) != ERR_OK)
+        return false;
+    arena_init(&arena, 0);
+    struct span name = config_topic(process->config, "journal", &arena);
+    enum err error =
+        kafka_admin_topics_describe(admin, &name, 1, false, END_ANSWER_MS, &arena, &description, &diag);
+    kafka_admin_close(admin);
+    arena_destroy(&arena);
+    return error != ERR_UNREACHABLE && error != ERR_TIMEOUT;
+}
+
+bool process_join(struct process *process, int64_t timeout_ms)
+{
+    int64_t began_ms = monotonic_ms();
+    bool all = join_all(process, began_ms + END_PATIENCE_MS);
+    if (!all && !kafka_answers(process)) {
+        log_line(process->log, LOG_WARN,
+                 "Kafka does not answer: what is under way is left to the next start");
+        return false;
+    }
+    all = all || join_all(process, began_ms + timeout_ms);
     if (!all)
         log_line(process->log, LOG_WARN, "some threads did not end in time");
     for (int i = 0; all && i < process->worker_count && process->workers != NULL; i++)

@@ -26,8 +26,9 @@ WARN_UNUSED enum err process_start(struct process *process, struct diag *diag);
 
 /* Asks for an orderly end; returns at once. */
 void process_stop(struct process *process);
-/* Waits until all threads have ended, at most timeout_ms; false when some have not, or left a client
- * behind: then only _exit is left. process_start must have returned. */
+/* Waits until all threads have ended, at most timeout_ms, some 4 s when Kafka does not answer (an orderly
+ * end needs it, and what is not committed comes later); false when some have not, or left a client behind:
+ * then only _exit is left. process_start must have returned. */
 bool process_join(struct process *process, int64_t timeout_ms);
 
 struct process_status {

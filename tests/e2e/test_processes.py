@@ -3,7 +3,7 @@
 import time
 
 from harness import wait
-from harness.site import now_ms
+from harness.site import Site, now_ms
 
 CAMPAIGNS = {"later": """
 campaign: later
@@ -33,6 +33,33 @@ def test_sigterm_ends_in_order_and_the_next_process_goes_on(site):
     made.start()
     assert sorted(record.json["content"]["title"] for record in outbound.wait(10)) == sorted(str(n) for n in range(1, 20, 2))
     outbound.none_for(1)
+
+
+def test_sigterm_ends_soon_without_kafka_too(own_services, folder):
+    services = own_services()
+    made = Site(folder / "away", services, campaigns=CAMPAIGNS, workers=2).prepare()
+    try:
+        first = made.start()
+        for number in range(20):
+            made.event(f"u{number}", "seen", {"n": number})
+        made.flush()
+        wait.until("they are pending", lambda: made.run("pending", "--user", "u19").stdout.count("later") == 1, 60)
+        for number in range(20, 40):
+            made.event(f"u{number}", "seen", {"n": number}, time_ms=now_ms() - 6000)  # due: transactions were made
+        made.flush()
+        early = {record.key for record in made.reader("out.push").wait(20, 60)}
+        services.kill("kafka")
+        first.wait_log("waiting for Kafka", 60)
+        began = now_ms()
+        assert first.stop() == 0
+        assert now_ms() - began < 8000, "some 4 s, and what a busy machine adds"
+        services.start("kafka")
+        outbound = made.reader("out.push")
+        made.processor().start().wait_ready(90)
+        assert len({record.key for record in outbound.wait(40, 90)} - early) == 20
+        outbound.none_for(1)
+    finally:
+        made.close()
 
 
 def test_two_processes_share_and_one_takes_over(site):
