@@ -3,8 +3,8 @@
  * A partition fires up to its frontier: the instant up to which every record that reached the journal
  * is known to be folded. Its users whose earliest send is due are read, their sends decided and rendered,
  * and outbound messages, decision records and settled entries go into one transaction of the producer that
- * the partition is bound to (by its number, so it never changes while the partition is held). The view is
- * not written: the settled entries come back through the fold.
+ * the partition is bound to, which never changes while the partition is held. The view is not written: the
+ * settled entries come back through the fold.
  * Meanwhile the users are in flight (engine_flight.c).
  */
 #include <stdlib.h>
@@ -15,11 +15,6 @@
 #include "codec/outbound_json.h"
 #include "codec/user_state_bin.h"
 #include "core/decide.h"
-
-static int partition_producer(const struct partition *partition)
-{
-    return partition->id % PRODUCERS;
-}
 
 static bool partition_may_fire(const struct engine *engine, const struct partition *partition)
 {
@@ -91,7 +86,7 @@ static size_t take_due(struct engine *engine, int producer, struct salvo *salvos
     size_t start = engine->fire_turn++;
     for (size_t i = 0; i < engine->partition_slots && left > 0; i++) {
         struct partition *partition = engine->partitions[(start + i) % engine->partition_slots];
-        if (partition == NULL || partition_producer(partition) != producer ||
+        if (partition == NULL || partition->producer != producer ||
             !partition_may_fire(engine, partition) || !partition_need_campaigns(engine, partition))
             continue;
         int64_t limit_ms = fire_limit_ms(engine, partition);

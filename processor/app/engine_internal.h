@@ -69,6 +69,7 @@ struct flight {
 
 struct partition {
     int32_t id;
+    int producer; /* whose transactions its sends are in, as long as the partition is held */
     enum partition_phase phase;
     bool gone;              /* revoked; freed at the end of the turn */
     int64_t phase_since_ms; /* monotonic */
@@ -176,7 +177,7 @@ struct engine {
 };
 
 /* engine_partition.c */
-struct partition *partition_new(int32_t id);
+struct partition *partition_new(int32_t id, int producer);
 void partition_free(struct engine *engine, struct partition *partition);
 struct partition *engine_partition(const struct engine *engine, int32_t id);
 void partition_drop_queue(struct engine *engine, struct partition *partition);

@@ -1,9 +1,10 @@
 /* The load of tools/bench: a deterministic mix of events, and a reader that measures what comes out.
  *
  *   bench-load fill BOOTSTRAP TOPIC COUNT TIME_MS       writes COUNT events that occurred at TIME_MS
- *   bench-load steady BOOTSTRAP TOPIC RATE SECONDS      RATE triggers a second, occurring as they are
- * written bench-load drain BOOTSTRAP TOPIC COUNT SECONDS      reads COUNT messages (committed ones), prints
- * lateness
+ *   bench-load steady BOOTSTRAP TOPIC RATE SECONDS      RATE triggers a second, occurring as they
+ *                                                       are written
+ *   bench-load drain BOOTSTRAP TOPIC COUNT SECONDS      reads COUNT messages (committed ones), prints
+ * lateness bench-load follow BOOTSTRAP TOPIC COUNT SECONDS     the same, of messages that are not there yet
  *
  * The mix, a thousand events at a time: 600 triggers, each of a user of its own; 300 cancels of which four
  * of five meet one of the triggers before them; 100 events that no campaign names. About 230 bytes of JSON
@@ -126,7 +127,7 @@ static int fill(const char *bootstrap, const char *topic, uint64_t count, int64_
 
 static int steady(const char *bootstrap, const char *topic, int64_t rate, int64_t seconds)
 {
-    rd_kafka_t *producer = open_producer(bootstrap, "1");
+    rd_kafka_t *producer = open_producer(bootstrap, "5");
     int64_t begun_us = now_us();
     uint64_t base = 50000000000u + (uint64_t)(begun_us / 1000000 % 10000) * 1000000;
     for (int64_t number = 0; number < rate * seconds; number++) {
@@ -165,7 +166,7 @@ static int64_t due_us(const rd_kafka_message_t *message)
     return strtoll(text, NULL, 10) * 1000;
 }
 
-static int drain(const char *bootstrap, const char *topic, uint64_t count, int64_t seconds)
+static int drain(const char *bootstrap, const char *topic, int64_t from, uint64_t count, int64_t seconds)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", bootstrap);
@@ -187,7 +188,7 @@ static int drain(const char *bootstrap, const char *topic, uint64_t count, int64
     rd_kafka_topic_partition_list_t *all =
         rd_kafka_topic_partition_list_new(metadata->topics[0].partition_cnt);
     for (int i = 0; i < metadata->topics[0].partition_cnt; i++)
-        rd_kafka_topic_partition_list_add(all, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+        rd_kafka_topic_partition_list_add(all, topic, i)->offset = from;
     rd_kafka_assign(consumer, all);
 
     int64_t *late_us = malloc((count + 1) * sizeof *late_us);
@@ -230,8 +231,10 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], "steady") == 0)
             return steady(argv[2], argv[3], (int64_t)first, second);
         if (strcmp(argv[1], "drain") == 0)
-            return drain(argv[2], argv[3], first, second);
+            return drain(argv[2], argv[3], RD_KAFKA_OFFSET_BEGINNING, first, second);
+        if (strcmp(argv[1], "follow") == 0)
+            return drain(argv[2], argv[3], RD_KAFKA_OFFSET_END, first, second);
     }
-    fprintf(stderr, "usage: bench-load fill|steady|drain BOOTSTRAP TOPIC COUNT TIME_MS|SECONDS\n");
+    fprintf(stderr, "usage: bench-load fill|steady|drain|follow BOOTSTRAP TOPIC COUNT TIME_MS|SECONDS\n");
     return 2;
 }
