@@ -338,6 +338,7 @@ static void fill_record(const struct deciding *deciding, const struct verdict *v
         .due_ms = verdict->outcome == OUTCOME_POSTPONED ? verdict->new_due_ms : deciding->send->due_ms,
         .trigger_id = journey->trigger.id,
         .has_send_id = true,
+        .calendar_ms = journey->trigger.calendar_ms,
         .content = deciding->content,
     };
     memcpy(record->send_id, deciding->send->send_id, SEND_ID_BYTES);

@@ -53,6 +53,7 @@ struct decision_record {
     struct span trigger_id;
     bool has_send_id;
     unsigned char send_id[SEND_ID_BYTES];
+    int64_t calendar_ms; /* decide.c: when its journey was put in the calendar; for the record's id */
     const struct content *content; /* with `sent` only, else NULL */
 };
 

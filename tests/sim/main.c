@@ -5,6 +5,7 @@
  *     sim --minutes M [--jobs N]    fresh seeds for so long; with --seeds before it, those, as long as time
  * is left
  *
+ * --faults A,B,... gives every seed these faults (names of fault.def) and no others: a way to what is rare.
  * --keep-on goes on after a broken promise, --jobs says how many run at once (default: one a core).
  *
  * Exit code 0: every promise was kept; 1: one was broken, with the command that repeats it; 2: wrong usage.
@@ -49,7 +50,8 @@ static double now_s(void)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: sim --seed N [--trace] | --seeds A-B | --minutes M   [--jobs N] [--keep-on]\n");
+    fprintf(stderr, "usage: sim --seed N [--trace] | --seeds A-B | --minutes M   [--jobs N] [--faults A,B] "
+                    "[--keep-on]\n");
     return 2;
 }
 
@@ -147,9 +149,24 @@ static int run_many(struct shared *shared, const struct wanted *wanted)
     return broken == 0 ? 0 : 1;
 }
 
+static bool take_faults(struct shared *shared, const char *names)
+{
+    shared->faults_given = true;
+    while (*names != '\0') {
+        size_t size = strcspn(names, ",");
+        enum fault fault = fault_find(names, size);
+        if (fault == FAULT_COUNT)
+            return false;
+        shared->faults[fault] = true;
+        names += size + (names[size] == ',');
+    }
+    return true;
+}
+
 int main(int count, char **arguments)
 {
     struct wanted wanted = {.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN)};
+    static struct shared shared;
     bool given = false;
     for (int i = 1; i < count; i++) {
         const char *name = arguments[i], *value = i + 1 < count ? arguments[i + 1] : "";
@@ -175,6 +192,8 @@ int main(int count, char **arguments)
             wanted.until_s = now_s() + atof(value) * 60;
             given = true;
             i++;
+        } else if (strcmp(name, "--faults") == 0 && take_faults(&shared, value)) {
+            i++;
         } else if (strcmp(name, "--jobs") == 0 && atoi(value) > 0 && atoi(value) <= JOBS_MAX) {
             wanted.jobs = atoi(value);
             i++;
@@ -188,7 +207,6 @@ int main(int count, char **arguments)
     /* Stacks and arenas come and go with every run: keep their pages. */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
     mallopt(M_TRIM_THRESHOLD, 512 * 1024 * 1024);
-    static struct shared shared;
     shared_open(&shared);
     if (wanted.first == wanted.last)
         return run_one(&shared, wanted.first, wanted.trace);

@@ -211,7 +211,14 @@ static void send_end(struct sim_producer *p, bool commit)
         world_call(world, CLIENT_GIVES_UP_US, p->process, gave_up, request);
     } else if (world_strikes(world, FAULT_END_UNANSWERED, 6)) {
         world_ask(world, world_latency(world, MS), end_arrives_again, request);
-        world_call(world, world_between(world, 10 * MS, CLIENT_GIVES_UP_US), p->process, gave_up, request);
+        if (world_chance(world, 500)) { /* the client sends it once more, and hears of that */
+            request->lost = true;
+            world_ask(world, world_between(world, 10 * MS, SOCKET_TIMEOUT_US), end_arrives, request);
+            world_call(world, CLIENT_GIVES_UP_US, p->process, gave_up, request);
+        } else {
+            world_call(world, world_between(world, 10 * MS, CLIENT_GIVES_UP_US), p->process, gave_up,
+                       request);
+        }
     } else if (world_strikes(world, FAULT_END_LATE, 6)) {
         world_ask(world, world_between(world, 0, 8 * SECOND), end_arrives_again, request);
         world_call(world, world_between(world, 10 * MS, CLIENT_GIVES_UP_US), p->process, gave_up, request);

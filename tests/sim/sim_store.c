@@ -182,8 +182,17 @@ static enum err store_users_scan(void *self, int32_t partition, struct store_sca
                                  struct arena *arena, struct store_user **users, size_t *count,
                                  int64_t *head)
 {
-    PASS(self, 5,
-         c->store->port.users_scan(c->store->memory, partition, scan, limit, arena, users, count, head));
+    struct sim_connection *c = self;
+    struct store_scan further = *scan;
+    enum passage passage = request_begin(c, 5);
+    enum err error = ERR_UNREACHABLE;
+    if (passage == PASSAGE_GOOD)
+        error = c->store->port.users_scan(c->store->memory, partition, &further, limit, arena, users, count,
+                                          head);
+    request_end(c, passage, 5);
+    if (error == ERR_OK) /* who has no answer stands where he stood */
+        *scan = further;
+    return error;
 }
 
 static enum err store_ids_remove(void *self, int32_t partition, struct span ids)

@@ -43,6 +43,11 @@ static void choose_faults(struct site *site)
 {
     struct world *world = &site->world;
     int64_t theme_count = world_below(world, 3), others = world_below(world, 4);
+    for (int fault = 0; fault < FAULT_COUNT && site->shared->faults_given; fault++)
+        if (site->shared->faults[fault])
+            switch_on(world, (enum fault)fault);
+    if (site->shared->faults_given)
+        theme_count = others = 0;
     for (int64_t i = 0; i < theme_count; i++) {
         const struct theme *theme = &themes[world_below(world, THEMES)];
         for (int k = 0; k < theme->count; k++)

@@ -23,6 +23,8 @@ struct shared {
     struct metrics *metrics;
     struct interest *interests[2]; /* without and with the campaign that is applied in the middle */
     struct mapping mapping;
+    bool faults_given; /* the seeds have these and no others */
+    bool faults[FAULT_COUNT];
 };
 
 void shared_open(struct shared *shared);

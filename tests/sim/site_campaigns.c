@@ -85,7 +85,6 @@ static void must(enum err error, const char *what)
 void shared_open(struct shared *shared)
 {
     static const struct log silent = {LOG_ERROR + 1, 2};
-    *shared = (struct shared){0};
     arena_init(&shared->arena, 0);
     must(icu_locale_open(&shared->locale), "ICU");
     struct definition_source source = {.find = find_definition};

@@ -232,7 +232,7 @@ static bool judge_send(const struct line *lines, size_t count, char *why, size_t
         if (lines[i].kind == MESSAGE || i == 0 || strcmp(lines[i].id, lines[i - 1].id) != 0)
             of_kind[lines[i].kind]++;
     const char *what = NULL;
-    if (lines[0].erased) /* who was forgotten may come anew */
+    if (lines[0].erased) /* who was forgotten may come anew, with a send under way besides */
         return true;
     if (of_kind[MESSAGE] != of_kind[SENT])
         what = "CONTRADICTION";

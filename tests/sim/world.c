@@ -92,6 +92,19 @@ const char *fault_name(enum fault fault)
     return names[fault];
 }
 
+enum fault fault_find(const char *name, size_t size)
+{
+    static const char *const names[] = {
+#define FAULT(NAME, text) [FAULT_##NAME] = #NAME,
+#include "sim/fault.def"
+#undef FAULT
+    };
+    int fault = 0;
+    while (fault < FAULT_COUNT && !(strlen(names[fault]) == size && memcmp(names[fault], name, size) == 0))
+        fault++;
+    return (enum fault)fault;
+}
+
 void world_say(const struct world *world, const char *format, ...)
 {
     va_list arguments;

@@ -66,6 +66,8 @@ int64_t world_latency(struct world *world, int64_t typical_us);
  * (one in `one_in`). */
 bool world_strikes(struct world *world, enum fault fault, int64_t one_in);
 const char *fault_name(enum fault fault);
+/* By its name in fault.def; FAULT_COUNT: there is none of that name. */
+enum fault fault_find(const char *name, size_t size);
 
 #define world_trace(world, ...)              \
     do {                                     \
