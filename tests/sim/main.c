@@ -73,6 +73,16 @@ static int run_one(struct shared *shared, uint64_t seed, bool trace)
     return 1;
 }
 
+/* What gcov has counted is written at the end of a program, which this is not. */
+extern void __gcov_dump(void) __attribute__((weak)); // NOLINT(bugprone-reserved-identifier)
+
+static _Noreturn void child_end(int code)
+{
+    if (__gcov_dump != NULL)
+        __gcov_dump();
+    _exit(code);
+}
+
 static void run_chunk(struct shared *shared, struct slot *slot, uint64_t first, uint64_t last, bool keep_on)
 {
     for (uint64_t seed = first; seed <= last; seed++) {
@@ -85,10 +95,10 @@ static void run_chunk(struct shared *shared, struct slot *slot, uint64_t first, 
             say_broken(seed, slot->why);
         } else {
             slot->broken = true;
-            exit(1);
+            child_end(1);
         }
     }
-    exit(0); /* not _exit: coverage is written at the end */
+    child_end(0);
 }
 
 /* What a child that ended has to tell; true when a promise was broken or the program fell over. */
