@@ -5,6 +5,7 @@
 
 #include "app/journal_control.h"
 #include "app/own_topics.h"
+#include "base/memory.h"
 #include "kafka/kafka_exclusive.h"
 #include "kafka/kafka_log.h"
 
@@ -112,7 +113,7 @@ enum err apply_open(const struct config *config, const struct log *log, int time
 {
     struct apply *a = calloc(1, sizeof(*a));
     if (a == NULL)
-        abort();
+        memory_exhausted();
     arena_init(&a->arena, 0);
     a->config = config;
     a->log = log;

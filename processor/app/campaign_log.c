@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/civil.h"
+#include "base/memory.h"
 #include "codec/json.h"
 
 static const char *const status_names[] = {"active", "paused", "archived"};
@@ -29,7 +30,7 @@ struct campaign_log_builder *campaign_log_builder_new(void)
 {
     struct campaign_log_builder *builder = calloc(1, sizeof(*builder));
     if (builder == NULL)
-        abort();
+        memory_exhausted();
     arena_init(&builder->arena, 0);
     return builder;
 }

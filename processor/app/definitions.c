@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "app/campaign_compile.h"
+#include "base/memory.h"
 #include "codec/policy_yaml.h"
 
 struct definition {
@@ -29,7 +30,7 @@ static void *checked(void *memory)
 {
     if (memory == NULL) {
         fprintf(stderr, "declic: out of memory (definitions)\n");
-        abort();
+        memory_exhausted();
     }
     return memory;
 }

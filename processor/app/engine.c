@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/engine_internal.h"
+#include "base/memory.h"
 
 #define SAY_AGAIN_MS 3000
 #define NUMBERS_MS 1000
@@ -28,7 +29,7 @@ static void *checked(void *memory)
 {
     if (memory == NULL) {
         fprintf(stderr, "declic: out of memory (an engine)\n");
-        abort();
+        memory_exhausted();
     }
     return memory;
 }

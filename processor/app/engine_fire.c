@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "app/engine_internal.h"
+#include "base/memory.h"
 #include "codec/decision_json.h"
 #include "codec/journal.h"
 #include "codec/outbound_json.h"
@@ -175,7 +176,7 @@ static void produce_message(struct firing *firing, const struct outbound_message
         transaction->dues =
             realloc(transaction->dues, transaction->due_capacity * sizeof *transaction->dues);
         if (transaction->dues == NULL)
-            abort();
+            memory_exhausted();
     }
     transaction->dues[transaction->due_count++] = message->due_ms;
 }
@@ -276,7 +277,7 @@ static void touch(struct transaction *transaction, int32_t partition)
         transaction->touched =
             realloc(transaction->touched, transaction->touched_capacity * sizeof *transaction->touched);
         if (transaction->touched == NULL)
-            abort();
+            memory_exhausted();
     }
     transaction->touched[transaction->touched_count++].partition = partition;
 }

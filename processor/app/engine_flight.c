@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "app/engine_internal.h"
+#include "base/memory.h"
 
 struct flight *flight_find(const struct partition *partition, uint64_t hash, struct span user)
 {
@@ -18,7 +19,7 @@ struct flight *flight_add(struct partition *partition, uint64_t hash, struct spa
 {
     struct flight *flight = calloc(1, sizeof *flight + user.size);
     if (flight == NULL)
-        abort();
+        memory_exhausted();
     memcpy(flight + 1, user.data, user.size);
     flight->node = (struct user_node){hash, span_make(flight + 1, user.size)};
     flight->producer = producer;

@@ -2,12 +2,13 @@
 #include <stdlib.h>
 
 #include "app/engine_internal.h"
+#include "base/memory.h"
 
 static void *checked(void *memory)
 {
     if (memory == NULL) {
         fprintf(stderr, "declic: out of memory (a journal partition)\n");
-        abort();
+        memory_exhausted();
     }
     return memory;
 }

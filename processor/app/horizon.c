@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 #define ENTRY(node) HEAP_ITEM(node, struct horizon_entry, in_heap)
 
 static bool due_first(const struct heap_node *a, const struct heap_node *b)
@@ -35,7 +37,7 @@ static void add(struct horizon *horizon, uint64_t hash, struct span user, int64_
     struct horizon_entry *entry = malloc(sizeof *entry + user.size);
     if (entry == NULL) {
         fprintf(stderr, "declic: out of memory (near sends)\n");
-        abort();
+        memory_exhausted();
     }
     memcpy(entry + 1, user.data, user.size);
     *entry = (struct horizon_entry){.node = {hash, span_make(entry + 1, user.size)}, .due_ms = due_ms};

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "app/intake_parts.h"
+#include "base/memory.h"
 
 #define SIEVE_STUCK_MS 2000 /* from then on it is said */
 
@@ -29,7 +30,7 @@ struct intake *intake_new(const struct intake_settings *settings, const struct i
 {
     struct intake *intake = calloc(1, sizeof(*intake));
     if (intake == NULL)
-        abort();
+        memory_exhausted();
     intake->settings = *settings;
     intake->window.linger_ms = settings->linger_ms;
     intake->ports = *ports;
@@ -38,7 +39,7 @@ struct intake *intake_new(const struct intake_settings *settings, const struct i
     intake->by_partition = calloc(settings->source_count, sizeof(*intake->by_partition));
     intake->by_partition_counts = calloc(settings->source_count, sizeof(*intake->by_partition_counts));
     if (intake->by_partition == NULL || intake->by_partition_counts == NULL)
-        abort();
+        memory_exhausted();
     intake_blocks_init(&intake->blocks, &ports->appender, &intake->progress, settings->partitions,
                        settings->block_bytes);
     arena_init(&intake->arena, 256 * 1024);

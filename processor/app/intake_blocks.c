@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 /* A cookie carries the epoch and the record's size, so that nothing has to be kept for it. */
 #define COOKIE_SIZE_BITS 24
 
@@ -21,7 +23,7 @@ void intake_blocks_init(struct intake_blocks *blocks, const struct appender_port
     blocks->blocks = calloc((size_t)partitions, sizeof(*blocks->blocks));
     blocks->open = calloc((size_t)partitions, sizeof(*blocks->open));
     if (blocks->blocks == NULL || blocks->open == NULL)
-        abort();
+        memory_exhausted();
 }
 
 void intake_blocks_free(struct intake_blocks *blocks)

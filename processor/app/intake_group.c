@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/intake_parts.h"
+#include "base/memory.h"
 
 #define METADATA_FORMAT "declic 1 %016" PRIx64
 #define COMMIT_RETRY_MS 100
@@ -24,7 +25,7 @@ static void index_set(struct intake *intake, uint32_t topic, int32_t partition, 
         int32_t more = partition + 16;
         int32_t *grown = realloc(intake->by_partition[topic], (size_t)more * sizeof(*grown));
         if (grown == NULL)
-            abort();
+            memory_exhausted();
         for (int32_t i = *count; i < more; i++)
             grown[i] = -1;
         intake->by_partition[topic] = grown;
@@ -41,7 +42,7 @@ static struct slot *slot_new(struct intake *intake, uint32_t topic, int32_t part
     if (at == intake->slot_count) {
         struct slot *grown = realloc(intake->slots, (at + 1) * sizeof(*grown));
         if (grown == NULL)
-            abort();
+            memory_exhausted();
         intake->slots = grown;
         intake->slot_count++;
     }

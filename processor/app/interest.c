@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "core/cel/cel.h"
 
 enum { WANTED = 1, WANTED_THING = 2 };
@@ -27,7 +28,7 @@ static struct slot *slots_new(size_t count)
 {
     struct slot *slots = calloc(count, sizeof(*slots));
     if (slots == NULL)
-        abort();
+        memory_exhausted();
     return slots;
 }
 
@@ -35,7 +36,7 @@ struct interest *interest_new(void)
 {
     struct interest *interest = calloc(1, sizeof(*interest));
     if (interest == NULL)
-        abort();
+        memory_exhausted();
     arena_init(&interest->names, 4096);
     interest->slots = slots_new(FIRST_SLOTS);
     interest->mask = FIRST_SLOTS - 1;

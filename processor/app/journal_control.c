@@ -5,6 +5,7 @@
 
 #include "app/own_topics.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "codec/journal.h"
 #include "kafka/kafka_appender.h"
 
@@ -43,7 +44,7 @@ enum err journal_control_open(const struct config *config, const struct log *log
 {
     struct journal_control *j = calloc(1, sizeof(*j));
     if (j == NULL)
-        abort();
+        memory_exhausted();
     arena_init(&j->arena, 0);
     j->timeout_ms = timeout_ms;
     struct kafka_properties properties = own_kafka_properties(config, &j->arena);

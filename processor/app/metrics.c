@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 #define SLOTS 256 /* threads that report gauges */
 
 enum metric_kind { COUNTER, GAUGE };
@@ -42,7 +44,7 @@ static void *checked(void *memory)
 {
     if (memory == NULL) {
         fprintf(stderr, "declic: out of memory (metrics)\n");
-        abort();
+        memory_exhausted();
     }
     return memory;
 }

@@ -13,6 +13,7 @@
 #include "app/registry.h"
 #include "app/system_clock.h"
 #include "app/worker.h"
+#include "base/memory.h"
 #include "kafka/kafka_admin.h"
 #include "redis/redis_store.h"
 
@@ -65,7 +66,7 @@ struct process *process_new(const struct config *config, const struct log *log)
     struct process *process = calloc(1, sizeof *process);
     if (process == NULL) {
         fprintf(stderr, "declic: out of memory\n");
-        abort();
+        memory_exhausted();
     }
     process->config = config;
     process->log = log;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "app/campaign_compile.h"
+#include "base/memory.h"
 #include "kafka/kafka_log.h"
 
 #define IDLE_MS 50
@@ -50,7 +51,7 @@ struct registry {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 
 #define FIRST_SLOTS 64
 /* Not 0: all users of one journal partition agree in hash modulo partitions with seed 0. */
@@ -53,7 +54,7 @@ static void grow(struct user_map *map)
     map->slots = calloc(slots, sizeof *map->slots);
     if (map->slots == NULL) {
         fprintf(stderr, "declic: out of memory (a table of %zu users)\n", slots);
-        abort();
+        memory_exhausted();
     }
     map->mask = slots - 1;
     if (old.slots != NULL)

@@ -6,6 +6,7 @@
 #include "app/own_topics.h"
 #include "app/registry.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "codec/user_state_bin.h"
 #include "kafka/kafka_client.h"
 #include "redis/redis_store.h"
@@ -79,7 +80,7 @@ static struct user_view *view_new(void)
 {
     struct user_view *view = calloc(1, sizeof *view);
     if (view == NULL)
-        abort();
+        memory_exhausted();
     arena_init(&view->arena, 0);
     return view;
 }

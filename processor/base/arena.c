@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 #define DEFAULT_CHUNK_BYTES (64u * 1024u)
 
 struct arena_chunk {
@@ -81,7 +83,7 @@ static void out_of_memory(struct arena *arena, size_t size)
         longjmp(*arena->failure, 1);
     fprintf(stderr, "declic: out of memory (%zu bytes wanted, %zu in use in this arena)\n", size,
             arena->used_bytes);
-    abort();
+    memory_exhausted();
 }
 
 void *arena_alloc_slow(struct arena *arena, size_t size, size_t alignment)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 void buf_free(struct buf *buf)
 {
     free(buf->data);
@@ -19,7 +21,7 @@ char *buf_grow(struct buf *buf, size_t more)
     char *larger = wanted < more ? NULL : realloc(buf->data, grown);
     if (larger == NULL) {
         fprintf(stderr, "declic: out of memory (a buffer of %zu bytes)\n", grown);
-        abort();
+        memory_exhausted();
     }
     buf->data = larger;
     buf->capacity = grown;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 void heap_free(struct heap *heap)
 {
     free(heap->nodes);
@@ -55,7 +57,7 @@ void heap_insert(struct heap *heap, struct heap_node *node)
         struct heap_node **larger = realloc(heap->nodes, capacity * sizeof(struct heap_node *));
         if (larger == NULL) {
             fprintf(stderr, "declic: out of memory (a heap of %zu)\n", capacity);
-            abort();
+            memory_exhausted();
         }
         heap->nodes = larger;
         heap->capacity = capacity;

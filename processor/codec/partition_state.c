@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/varint.h"
 
 #define LAYOUT 3
@@ -14,7 +15,7 @@ static void *grow(void *items, size_t *capacity, size_t item_bytes)
     void *larger = realloc(items, *capacity * item_bytes);
     if (larger == NULL) {
         fprintf(stderr, "declic: out of memory (a partition's state)\n");
-        abort();
+        memory_exhausted();
     }
     return larger;
 }
@@ -24,7 +25,7 @@ static struct span own(struct span bytes)
     char *copy = malloc(bytes.size + 1);
     if (copy == NULL) {
         fprintf(stderr, "declic: out of memory (a partition's state)\n");
-        abort();
+        memory_exhausted();
     }
     if (bytes.size != 0)
         memcpy(copy, bytes.data, bytes.size);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "http/context.h"
 
 #define LOOK_MS 1000
@@ -51,7 +52,7 @@ struct http_guard *http_guard_new(void)
 {
     struct http_guard *guard = calloc(1, sizeof *guard);
     if (guard == NULL)
-        abort();
+        memory_exhausted();
     pthread_mutex_init(&guard->lock, NULL);
     pthread_cond_init(&guard->ended, NULL);
     if (pthread_create(&guard->thread, NULL, look, guard) != 0)
@@ -75,7 +76,7 @@ struct http_guarded *http_guard_add(struct http_guard *guard, int socket)
 {
     struct http_guarded *connection = calloc(1, sizeof *connection);
     if (connection == NULL)
-        abort();
+        memory_exhausted();
     connection->socket = socket;
     connection->until_ms = http_monotonic_ms() + patience_ms(HTTP_AWAIT_HEADERS);
     pthread_mutex_lock(&guard->lock);

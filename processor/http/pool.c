@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "http/context.h"
 
 struct http_pool {
@@ -45,7 +46,7 @@ struct http_pool *http_pool_new(const struct http_pool_options *options)
 {
     struct http_pool *pool = calloc(1, sizeof *pool + (size_t)options->threads * sizeof pool->threads[0]);
     if (pool == NULL)
-        abort();
+        memory_exhausted();
     pool->options = *options;
     pool->last = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);

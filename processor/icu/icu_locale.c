@@ -6,13 +6,14 @@
 #include <unicode/ustring.h>
 #include <unicode/uversion.h>
 
+#include "base/memory.h"
 #include "icu/icu_internal.h"
 
 void icu_check_memory(UErrorCode status)
 {
     if (status == U_MEMORY_ALLOCATION_ERROR) {
         fputs("declic: out of memory in ICU\n", stderr);
-        abort();
+        memory_exhausted();
     }
 }
 

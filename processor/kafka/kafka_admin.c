@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 struct kafka_admin {
     struct kafka_watch watch; /* first: the client's opaque */
     rd_kafka_t *client;
@@ -50,7 +52,7 @@ enum err kafka_admin_open(const struct kafka_properties *properties, const struc
     };
     struct kafka_admin *admin = calloc(1, sizeof(*admin));
     if (admin == NULL)
-        abort();
+        memory_exhausted();
     kafka_watch_init(&admin->watch, log, "admin");
     rd_kafka_conf_t *conf =
         kafka_client_conf(properties, fixed, sizeof(fixed) / sizeof(fixed[0]), &admin->watch, diag);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 struct kafka_appender {
     struct kafka_watch watch; /* first: the client's opaque */
     rd_kafka_t *client;
@@ -16,7 +18,7 @@ struct kafka_appender {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 /* Seeks are answered by the client's main thread, without a round trip. */
 #define SEEK_TIMEOUT_MS 200
 
@@ -46,7 +48,7 @@ struct kafka_assignment {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "base/uuid.h"
 
 #define SYSLOG_WARNING 4 /* RFC 5424, the levels of rd_kafka_conf_set_log_cb */
@@ -179,7 +180,7 @@ struct kafka_properties *kafka_properties_copy(const struct kafka_properties *pr
     size_t entries = properties->count * sizeof(struct kafka_property);
     struct kafka_properties *copy = malloc(sizeof(*copy) + entries + bytes);
     if (copy == NULL)
-        abort();
+        memory_exhausted();
     struct kafka_property *list = (struct kafka_property *)(copy + 1);
     char *at = (char *)list + entries;
     for (size_t i = 0; i < properties->count; i++) {

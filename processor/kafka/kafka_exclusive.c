@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/memory.h"
+
 struct kafka_exclusive {
     struct kafka_watch watch; /* first: the client's opaque */
     rd_kafka_t *client;
@@ -58,7 +60,7 @@ enum err kafka_exclusive_open(const struct kafka_properties *properties, const s
     };
     struct kafka_exclusive *x = calloc(1, sizeof(*x));
     if (x == NULL)
-        abort();
+        memory_exhausted();
     kafka_watch_init(&x->watch, log, "exclusive writer");
     rd_kafka_conf_t *conf =
         kafka_client_conf(properties, fixed, sizeof(fixed) / sizeof(*fixed), &x->watch, diag);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "kafka/kafka_producer.h"
 
 #define FENCE_TIMEOUT_MS 10000
@@ -27,7 +28,7 @@ struct kafka_fence *kafka_fence_open(const struct kafka_properties *properties, 
 {
     struct kafka_fence *fence = calloc(1, sizeof(*fence));
     if (fence == NULL)
-        abort();
+        memory_exhausted();
     kafka_watch_init(&fence->watch, log, "fence");
     fence->properties = properties;
     pthread_mutex_init(&fence->lock, NULL);
@@ -93,7 +94,7 @@ static void id_add(struct kafka_fence *fence, struct span id)
     }
     struct fence_id *added = calloc(1, sizeof(*added) + id.size + 1);
     if (added == NULL)
-        abort();
+        memory_exhausted();
     memcpy(added->text, id.data, id.size);
     *at = added;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "kafka/kafka_assignment.h"
 #include "kafka/kafka_watermark.h"
 
@@ -24,7 +25,7 @@ struct kafka_journal {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 #define LEADER_WAIT_MS 50
 
 struct kafka_log {
@@ -21,7 +23,7 @@ struct kafka_log {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/memory.h"
 #include "kafka/kafka_send.h"
 
 #define FLUSH_STEP_MS 20
@@ -42,7 +43,7 @@ static struct note *note_copy(const struct outbox_record *record)
         bytes += record->headers[i].value.size;
     struct note *note = malloc(sizeof(*note) + header_bytes + bytes);
     if (note == NULL)
-        abort();
+        memory_exhausted();
     struct outbox_header *headers = (struct outbox_header *)(note + 1);
     char *at = (char *)headers + header_bytes;
     *note = (struct note){.record = *record};
@@ -169,7 +170,7 @@ enum err kafka_notes_open(const struct kafka_properties *properties, const struc
 {
     struct kafka_notes *notes = calloc(1, sizeof(*notes));
     if (notes == NULL)
-        abort();
+        memory_exhausted();
     kafka_watch_init(&notes->watch, log, "decisions");
     notes->properties = properties;
     TAILQ_INIT(&notes->waiting);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "kafka/kafka_fence.h"
 #include "kafka/kafka_notes.h"
 #include "kafka/kafka_producer.h"
@@ -162,7 +163,7 @@ enum err kafka_outbox_open(const struct kafka_outbox_options *options, struct ka
 {
     struct kafka_outbox *outbox = calloc(1, sizeof(*outbox));
     if (outbox == NULL)
-        abort();
+        memory_exhausted();
     outbox->properties = kafka_properties_copy(options->properties);
     outbox->journal_topic = strdup(options->journal_topic);
     outbox->transactional = options->transactional;

@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "kafka/kafka_producer_internal.h"
 
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 #define POLL_MS 100
 
 /* What one call waits for. Under the publisher's lock. */
@@ -32,7 +34,7 @@ struct kafka_publisher {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

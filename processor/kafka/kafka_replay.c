@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 struct kafka_replay {
     struct kafka_watch watch; /* first: the client's opaque */
     rd_kafka_t *client;
@@ -26,7 +28,7 @@ enum err kafka_replay_open(const struct kafka_properties *properties, struct kaf
     };
     struct kafka_replay *r = calloc(1, sizeof(*r));
     if (r == NULL)
-        abort();
+        memory_exhausted();
     kafka_watch_init(&r->watch, NULL, "replay");
     rd_kafka_conf_t *conf =
         kafka_client_conf(properties, fixed, sizeof(fixed) / sizeof(*fixed), &r->watch, diag);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 #define FULL_QUEUE_MS 3000
 #define FULL_QUEUE_POLL_MS 2
 #define PUSH_MS 1
@@ -55,7 +57,7 @@ static rd_kafka_topic_t *topic_find(rd_kafka_t *client, struct kafka_topics *top
     }
     char *copy = strndup(name.data, name.size);
     if (copy == NULL || topics->list == NULL)
-        abort();
+        memory_exhausted();
     rd_kafka_topic_t *topic = rd_kafka_topic_new(client, copy, NULL);
     if (topic == NULL) {
         free(copy);

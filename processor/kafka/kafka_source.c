@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "kafka/kafka_source_parts.h"
 
 #include <assert.h>
@@ -13,7 +14,7 @@
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

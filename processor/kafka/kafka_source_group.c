@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "kafka/kafka_source_parts.h"
 
 #define SEEK_TIMEOUT_MS 200
@@ -8,7 +9,7 @@
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

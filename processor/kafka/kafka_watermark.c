@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 #define REQUESTS_KEPT 32
 #define ANSWER_TIMEOUT_MS 2000
 #define TIMESTAMP_LATEST (-1)
@@ -40,7 +42,7 @@ struct kafka_watermark {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 
 #define LEVELS 20
 
@@ -42,7 +43,7 @@ struct memory_store {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

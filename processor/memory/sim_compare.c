@@ -5,6 +5,7 @@
 
 #include "base/civil.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "codec/decision_json.h"
 
 #define EXAMPLES 5
@@ -58,7 +59,7 @@ static void grow(struct sim_compare *compare)
     struct message *slots = calloc(size, sizeof *slots);
     if (slots == NULL) {
         fputs("declic: out of memory (the messages that are compared)\n", stderr);
-        abort();
+        memory_exhausted();
     }
     for (size_t i = 0; i < compare->size; i++) {
         if (compare->slots[i].used)
@@ -163,7 +164,7 @@ void sim_compare_print(const struct sim_compare *compare, struct buf *out)
     const struct message **messages = calloc(compare->count + 1, sizeof *messages);
     if (messages == NULL) {
         fputs("declic: out of memory (the messages that are compared)\n", stderr);
-        abort();
+        memory_exhausted();
     }
     size_t count = 0;
     for (size_t i = 0; i < compare->size; i++) {

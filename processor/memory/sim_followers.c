@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "core/campaign_set.h"
 
 static struct sim_thing **place_of(struct sim_thing **slots, size_t size, struct span rule,
@@ -18,7 +19,7 @@ static struct sim_thing **place_of(struct sim_thing **slots, size_t size, struct
 static void out_of_memory(void)
 {
     fputs("declic: out of memory (the followers of things)\n", stderr);
-    abort();
+    memory_exhausted();
 }
 
 static void grow(struct sim_followers *followers)

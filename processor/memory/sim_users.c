@@ -4,13 +4,14 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 
 static void *allocate(size_t count, size_t size)
 {
     void *memory = calloc(count, size);
     if (memory == NULL) {
         fprintf(stderr, "declic: out of memory (%zu users or ids)\n", count);
-        abort();
+        memory_exhausted();
     }
     return memory;
 }

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "redis/redis_commit.h"
 #include "redis/redis_store_internal.h"
 
@@ -14,7 +15,7 @@ static void watched_add(struct redis_store *store, int32_t partition, int64_t he
         store->watched_capacity = store->watched_capacity == 0 ? 16 : store->watched_capacity * 2;
         store->watched = realloc(store->watched, store->watched_capacity * sizeof(*store->watched));
         if (store->watched == NULL)
-            abort();
+            memory_exhausted();
     }
     store->watched[store->watched_count++] = (struct watched){partition, head};
 }

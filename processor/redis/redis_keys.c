@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 struct redis_key_table {
     char *prefix;
     struct redis_keys **list; /* by partition; the names follow the struct in its block */
@@ -13,7 +15,7 @@ struct redis_key_table {
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        abort();
+        memory_exhausted();
     return memory;
 }
 

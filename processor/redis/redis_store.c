@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "redis/redis_check.h"
 #include "redis/redis_commit.h"
 #include "redis/redis_store_internal.h"
@@ -280,7 +281,7 @@ enum err redis_store_open(const struct redis_store_options *options, struct redi
             "use redis:// or unix://, or build where hiredis_ssl is (Debian 13)");
     struct redis_store *store = calloc(1, sizeof(*store));
     if (store == NULL)
-        abort();
+        memory_exhausted();
     int timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
     store->fold = redis_wire_new(&url, timeout_ms);
     store->rest = redis_wire_new(&url, timeout_ms);

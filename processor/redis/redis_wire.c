@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/memory.h"
 #include "redis/redis_tls.h"
 
 #define RETRY_MIN_MS 20
@@ -104,7 +105,7 @@ struct redis_wire *redis_wire_new(const struct redis_url *url, int timeout_ms)
 {
     struct redis_wire *wire = calloc(1, sizeof(*wire));
     if (wire == NULL)
-        abort();
+        memory_exhausted();
     wire->url = *url;
     wire->timeout_ms = timeout_ms;
     return wire;
