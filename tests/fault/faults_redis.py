@@ -9,7 +9,7 @@ from faults import Fault, signal_service
 from harness import disk, wait
 from rig import port_of, wait_for, went_back
 
-LOST_BYTES = 50000
+LOST_BYTES = 20000
 
 
 class RedisFault(Fault):
@@ -23,7 +23,7 @@ class Truncated(RedisFault):
         services = self.rig.primary
         aof = max((services.redis_data / "appendonlydir").glob("*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
         kept = aof.stat().st_size
-        wait.until("Redis has written what is to be lost", lambda: aof.stat().st_size > kept + LOST_BYTES, 60)
+        wait.until("Redis has written what is to be lost", lambda: aof.stat().st_size > kept + LOST_BYTES, 120)
         before = self.rig.heads()
         services.kill("redis")
         self.lost = aof.stat().st_size - kept
@@ -64,7 +64,7 @@ class Promoted(RedisFault):
         wait_for(1)
         rig.links.stall("replica")
         self.stood = follower.info("replication")["slave_repl_offset"]
-        wait.until("the replica lags", lambda: self.offset(primary) > self.stood + LOST_BYTES, 60)
+        wait.until("the replica lags", lambda: self.offset(primary) > self.stood + LOST_BYTES, 120)
         before = rig.heads()
         self.lag = self.offset(primary) - self.stood
         primary.kill("redis")

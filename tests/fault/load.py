@@ -2,6 +2,8 @@
 
 import copy
 import functools
+import os
+import pathlib
 import threading
 import time
 
@@ -77,7 +79,9 @@ class Load(threading.Thread):
 
     def finish(self, seconds):
         self.join(seconds)
-        assert not self.is_alive(), "the stream was not sent in time"
+        assert not self.is_alive(), (
+            f"the stream was not sent in time: {len(self.events)} handed over, {self.delivered} acknowledged, "
+            f"{len(self.topics.producer)} on their way")
         if self.failure:
             raise self.failure
         assert self.delivered == len(self.events)
@@ -112,3 +116,27 @@ class Watch(threading.Thread):
         """Of the messages that fell due in that time: how many there were, and the worst lateness in ms."""
         late = [seen - due for seen, due in self.seen if from_ms <= due < to_ms]
         return len(late), max(late, default=0)
+
+
+class Breath(threading.Thread):
+    """Notes the seconds in which the machine had much more to do than it has cores: time proves nothing then."""
+
+    CROWD = 6  # runnable threads a core
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.strained = set()  # seconds since the epoch
+        self.stopping = threading.Event()
+
+    def run(self):
+        while not self.stopping.wait(0.2):
+            runnable = int(pathlib.Path("/proc/loadavg").read_text().split()[3].split("/")[0])
+            if runnable > self.CROWD * os.cpu_count():
+                self.strained.add(int(time.time()))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()

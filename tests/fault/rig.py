@@ -93,7 +93,7 @@ class Rig:
     def number(self, process):
         return self.processes.index(process)
 
-    def settle(self, seconds=90):
+    def settle(self, seconds=240):
         """Until every process runs and is ready, and each fires its share of the partitions."""
         for process in self.processes:
             process.wait_ready(seconds)
@@ -104,7 +104,7 @@ class Rig:
         """How many partitions they say that they fire."""
         return int(sum(process.metrics().get("declic_partitions_attached", 0) for process in processes))
 
-    def wait_takes_all(self, process, seconds=60):
+    def wait_takes_all(self, process, seconds=120):
         wait.until(f"{process.name} fires all partitions", lambda: self.fires(process) == PARTITIONS, seconds,
                    describe=process.log_tail)
 
@@ -160,13 +160,6 @@ class Rig:
 
     def frozen(self):
         return Frozen(self.processes)
-
-    # The load
-
-    def wait_for_events(self, count, seconds=60):
-        """Until so many more were sent."""
-        until = len(self.load.events) + count
-        wait.until(f"{count} events were sent", lambda: len(self.load.events) >= until, seconds)
 
 
 class Frozen:

@@ -18,10 +18,11 @@ from harness.site import now_ms
 
 JOURNAL_MARGIN_MS = 1000
 INTAKE_MS = 2000
-CALM_AFTER_MS = 3000  # from everything ready to "nothing is wrong"
+CALM_AFTER_MS = 8000  # from everything ready to "nothing is wrong": the groups of the sources may still be sharing out
 STRAINED_MS = 500  # a machine on which the broker takes longer to acknowledge is one that proves nothing
 NOTHING = "(nothing)"
 FINAL = ("sent", "cancelled", "skipped", "restarted")
+SUMS = 7  # cells of a row that add up; of the others the worst counts
 LOST, REPEATED, AFTER_CANCEL = "lost", "repeated", "after its cancel"
 
 
@@ -43,9 +44,9 @@ class Window:
 class Times:
     """Which window an instant belongs to."""
 
-    def __init__(self, windows, events):
+    def __init__(self, windows, events, strained):
         self.windows = windows
-        self.strained = {event.acked_ms // 1000 for event in events if event.acked_ms - event.put_ms > STRAINED_MS}
+        self.strained = strained | {event.acked_ms // 1000 for event in events if event.acked_ms - event.put_ms > STRAINED_MS}
         self.begins = [window.began_ms for window in windows]
         for window, following in zip(windows, windows[1:]):
             window.until_ms = following.began_ms
@@ -106,11 +107,11 @@ class Finding:
 
 
 class Verdict:
-    def __init__(self, site, events, windows, seen):
-        """seen: of each message when it was seen and its due, as they came."""
+    def __init__(self, site, events, windows, seen, strained):
+        """seen: of each message when it was seen and its due, as they came; strained: see Breath."""
         self.site = site
         self.events = events
-        self.times = Times(windows, events)
+        self.times = Times(windows, events, strained)
         self.seen = seen
         self.counts = collections.Counter()
         self.findings = []
@@ -173,19 +174,25 @@ class Verdict:
         """In ms: until the journal had what the source topics had meanwhile, and until messages came when due."""
         def worst(pairs):
             return max((came - max(expected, window.back_from_ms) for expected, came in pairs
-                        if window.began_ms <= expected < max(window.settled_ms, window.back_from_ms + 15000)), default=0)
+                        if window.began_ms <= expected < window.settled_ms), default=0)
 
         taken = worst((event.acked_ms, event.arrived_ms) for event in self.events if event.arrived_ms)
         fired = worst((due, seen) for seen, due in self.seen)
         return max(0, taken), max(0, fired)
 
+    def held_up(self, window):
+        """The longest that an event of that time lay in its source topic before the journal had it, in ms."""
+        return max((event.arrived_ms - event.acked_ms for event in self.events
+                    if event.arrived_ms and window.began_ms <= event.acked_ms < window.settled_ms), default=0)
+
     def table(self):
-        """fault, times, events in, messages out, lost, repeated, after cancel, contradictions, s until intake and messages were back."""
-        rows = collections.OrderedDict((window.name, [0] * 7 + [0, 0]) for window in self.times.windows)
+        """fault -> times, events in, messages out, lost, repeated, after cancel, contradictions; and in ms: until
+        intake and messages were back, and the longest that an event waited for the journal."""
+        rows = collections.OrderedDict((window.name, [0] * 10) for window in self.times.windows)
         for window in self.times.windows:
             row = rows[window.name]
             row[0] += 0 if window.name == NOTHING else 1
-            row[7], row[8] = map(max, row[7:], self.back_after(window))
+            row[SUMS:] = map(max, row[SUMS:], (*self.back_after(window), self.held_up(window)))
         for event in self.events:
             rows[self.times.window(event.acked_ms).name][1] += 1
         for id, (_, due, _) in self.verdicts.items():
@@ -194,11 +201,20 @@ class Verdict:
             rows[finding.fault][{LOST: 3, REPEATED: 4, AFTER_CANCEL: 5}.get(finding.what, 6)] += 1
         return rows
 
-    def print_table(self):
-        rows = self.table()
-        print("\n| fault | times | events in | messages out | lost | repeated | after cancel | decided otherwise | intake back, s | messages back, s |")
-        print("| --- " + "| ---: " * 9 + "|")
-        for name, row in rows.items():
-            cells = row[:7] + ([f"{ms / 1000:.1f}" for ms in row[7:]] if row[0] else ["", ""])
-            print(f"| {name} | " + " | ".join(map(str, cells)) + " |")
-        print("| all | " + " | ".join(str(sum(row[n] for row in rows.values())) for n in range(7)) + " | | |")
+
+def add_up(earlier, rows):
+    """Rows of several runs as those of one."""
+    for name, row in rows.items():
+        before = earlier.setdefault(name, [0] * len(row))
+        earlier[name] = [a + b for a, b in zip(before[:SUMS], row[:SUMS])] + [max(a, b) for a, b in zip(before[SUMS:], row[SUMS:])]
+    return earlier
+
+
+def print_table(rows):
+    print("\n| fault | times | events in | messages out | lost | repeated | after cancel | decided otherwise "
+          "| intake back, s | messages back, s | longest wait, s |")
+    print("| --- " + "| ---: " * 10 + "|")
+    for name, row in rows.items():
+        times = [f"{ms / 1000:.1f}" for ms in row[SUMS:]] if row[0] else [""] * 3
+        print(f"| {name} | " + " | ".join(map(str, row[:SUMS] + times)) + " |")
+    print("| all | " + " | ".join(str(sum(row[n] for row in rows.values())) for n in range(SUMS)) + " | | | |")
