@@ -298,8 +298,9 @@ void partition_refill_horizon(struct engine *engine, struct partition *partition
     if (horizon->loaded_until_ms >= engine->now_ms + engine->options.bounds.horizon_refill_ms ||
         engine->monotonic_ms < partition->retry_at_ms)
         return;
-    /* A backlog is loaded piece by piece: the next when most of the last has fired. */
-    if (horizon->loaded_until_ms <= engine->now_ms &&
+    /* A backlog is loaded piece by piece: the next when most of the last has fired. Users who wait behind
+     * something held (wait_for_next) may be many, and are no backlog. */
+    if (horizon->loaded_until_ms <= engine->now_ms && horizon_next_ms(horizon) <= engine->now_ms &&
         horizon_count(horizon) > engine->options.bounds.horizon_load / 2)
         return;
     load_horizon(engine, partition);

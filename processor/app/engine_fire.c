@@ -225,6 +225,21 @@ static void ignore_record(void *self, const struct decision_record *record)
     (void)record;
 }
 
+/* Nothing is due now: it was moved, is gone, or is held by a pause. What is held waits for the campaign set
+ * to change, and stands before the rest of the user's in the calendar, so the rest is remembered here. */
+static void wait_for_next(struct partition *partition, const struct fold *fold,
+                          const struct user_state *state, int64_t limit_ms)
+{
+    int64_t next_ms = decide_next_due(state);
+    if (next_ms > limit_ms) {
+        horizon_set(&partition->horizon, state->user, next_ms);
+        return;
+    }
+    next_ms = decide_next_free(fold, state);
+    if (next_ms != INT64_MAX)
+        horizon_load(&partition->horizon, state->user, next_ms);
+}
+
 /* Decides all that is due for one user, each upon the ones before it. */
 static void fire_user(struct firing *firing, struct salvo *salvo, size_t index, struct span bytes)
 {
@@ -241,10 +256,7 @@ static void fire_user(struct firing *firing, struct salvo *salvo, size_t index, 
     struct due_send *sends;
     size_t count = decide_collect(&fold, &state, limit_ms, &engine->batch, &sends);
     if (count == 0) {
-        /* Moved, gone, or held by a pause: held ones wait for the campaign set to change. */
-        int64_t next_ms = decide_next_due(&state);
-        if (next_ms > limit_ms)
-            horizon_set(&partition->horizon, user, next_ms);
+        wait_for_next(partition, &fold, &state, limit_ms);
         return;
     }
     begin(firing);

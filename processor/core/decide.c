@@ -32,6 +32,28 @@ int64_t decide_next_due(const struct user_state *state)
     return next_ms;
 }
 
+int64_t decide_next_free(const struct fold *fold, const struct user_state *state)
+{
+    int64_t next_ms = INT64_MAX;
+    for (size_t i = 0; i < state->journeys.count; i++) {
+        const struct journey *journey = &state->journeys.items[i];
+        const struct campaign_slot *slot = campaign_set_find(fold->campaigns, journey->campaign);
+        if (slot == NULL || campaign_slot_version(slot, journey->version) == NULL ||
+            campaign_slot_holds(slot, journey->version))
+            continue;
+        for (uint32_t j = 0; j < journey->step_count; j++) {
+            const struct step_state *step = &journey->steps[j];
+            if (step->status == STEP_PENDING && step->due_ms < next_ms)
+                next_ms = step->due_ms;
+        }
+    }
+    for (size_t i = 0; i < state->wakes.count; i++) {
+        if (state->wakes.items[i].at_ms < next_ms)
+            next_ms = state->wakes.items[i].at_ms;
+    }
+    return next_ms;
+}
+
 /* --- collecting ------------------------------------------------------------------------------------------
  */
 

@@ -40,8 +40,11 @@ struct decided {
 /* The earliest instant at which this user needs the due loop: the least due of his pending sends,
  * INT64_MIN when one is marked, INT64_MAX when there is none. Sends of a paused campaign count too, so
  * that the calendar need not change when it is resumed: a user for whom decide_collect then finds
- * nothing is to be left alone until the campaign set changes. */
+ * nothing is to be left alone until decide_next_free, or until the campaign set changes. */
 int64_t decide_next_due(const struct user_state *state);
+
+/* The least due of those that are not held now; INT64_MAX when there is none. */
+int64_t decide_next_free(const struct fold *fold, const struct user_state *state);
 
 /* All pending sends with due <= upto_ms, and the marked ones, in order of due, then priority (high
  * first), then send_id; not those of a campaign that is paused with hold or shift, unless marked. The
