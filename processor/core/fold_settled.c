@@ -2,8 +2,8 @@
 
 static bool names_journey(const struct settled *settled, const struct journey *journey)
 {
-    return journey->version == settled->version && span_equal(journey->campaign, settled->campaign) &&
-           span_equal(journey->key, settled->key) && span_equal(journey->trigger.id, settled->trigger_id);
+    return span_equal(journey->campaign, settled->campaign) && span_equal(journey->key, settled->key) &&
+           span_equal(journey->trigger.id, settled->trigger_id);
 }
 
 static bool is_that_attempt(const struct settled *settled, const struct journey *journey, uint32_t step)
@@ -12,19 +12,44 @@ static bool is_that_attempt(const struct settled *settled, const struct journey 
            journey->steps[step].attempt == settled->attempt;
 }
 
-/* The journey whose send was decided; SIZE_MAX when there is none. Of parallel ones by the same trigger
- * id, which only an id that came again after the time of deduplication makes, the due tells. */
-static size_t find_journey(const struct user_state *state, const struct settled *settled, uint32_t step)
+/* A step's place in a version of the campaign; beyond its steps when there is none such. */
+static uint32_t step_place(const struct campaign *campaign, struct span step)
 {
-    size_t found = SIZE_MAX;
+    uint32_t place = 0;
+    while (place < campaign->step_count && !span_equal(campaign->steps[place].id, step))
+        place++;
+    return place;
+}
+
+struct settled_place {
+    struct journey *journey; /* NULL: no pending send is named */
+    size_t index;
+    uint32_t step;
+};
+
+/* The send that was decided. Its journey may have migrated to another version meanwhile: to all others it
+ * is the same send. Of parallel journeys by the same trigger id, which only an id that came again after the
+ * time of deduplication makes, the version tells and then the due. */
+static struct settled_place find_send(const struct fold *fold, const struct user_state *state,
+                                      const struct settled *settled)
+{
+    struct settled_place found = {0};
+    int found_likeness = -1;
     for (size_t i = 0; i < state->journeys.count; i++) {
-        const struct journey *journey = &state->journeys.items[i];
-        if (!names_journey(settled, journey) || !is_that_attempt(settled, journey, step))
+        struct journey *journey = &state->journeys.items[i];
+        if (!names_journey(settled, journey))
             continue;
-        if (journey->steps[step].due_ms == settled->due_ms)
-            return i;
-        if (found == SIZE_MAX)
-            found = i;
+        const struct campaign *campaign =
+            campaign_set_version(fold->campaigns, journey->campaign, journey->version);
+        uint32_t step = campaign == NULL ? UINT32_MAX : step_place(campaign, settled->step);
+        if (!is_that_attempt(settled, journey, step))
+            continue;
+        int likeness =
+            2 * (journey->version == settled->version) + (journey->steps[step].due_ms == settled->due_ms);
+        if (likeness > found_likeness) {
+            found = (struct settled_place){journey, i, step};
+            found_likeness = likeness;
+        }
     }
     return found;
 }
@@ -47,10 +72,19 @@ static void note_settled(struct fold_pass *pass, const struct settled *settled)
         });
 }
 
-static void apply(struct fold_pass *pass, const struct settled *settled, const struct campaign *campaign,
-                  struct journey *journey, uint32_t index)
+/* For the caps: as it went out, which was by the version that decided it. */
+static void note_sent(struct fold_pass *pass, const struct settled *settled)
 {
-    struct step_state *step = &journey->steps[index];
+    const struct campaign *campaign =
+        campaign_set_version(pass->fold->campaigns, settled->campaign, settled->version);
+    uint32_t step = campaign == NULL ? 0 : step_place(campaign, settled->step);
+    if (campaign != NULL && step < campaign->step_count)
+        fold_note_sent(pass, campaign, &campaign->steps[step], settled->at_ms);
+}
+
+static void apply(struct fold_pass *pass, const struct settled *settled, const struct settled_place *place)
+{
+    struct step_state *step = &place->journey->steps[place->step];
     note_settled(pass, settled);
     switch (settled->outcome) {
     case OUTCOME_POSTPONED: /* a mark survives, and makes it due at once */
@@ -59,8 +93,8 @@ static void apply(struct fold_pass *pass, const struct settled *settled, const s
         return;
     case OUTCOME_SENT:
         step->status = STEP_SENT;
-        journey->was_sent = true;
-        fold_note_sent(pass, campaign, &campaign->steps[index], settled->at_ms);
+        place->journey->was_sent = true;
+        note_sent(pass, settled);
         break;
     default:
         step->status = STEP_OVER;
@@ -78,17 +112,10 @@ void fold_settled(struct fold *fold, struct user_state *state, const struct sett
         fold_date_woken(&pass, settled->campaign, settled->attempt);
         return;
     }
-    const struct campaign *campaign =
-        campaign_set_version(fold->campaigns, settled->campaign, settled->version);
-    if (campaign == NULL)
+    struct settled_place place = find_send(fold, state, settled);
+    if (place.journey == NULL)
         return;
-    uint32_t step = 0;
-    while (step < campaign->step_count && !span_equal(campaign->steps[step].id, settled->step))
-        step++;
-    size_t index = find_journey(state, settled, step);
-    if (index == SIZE_MAX)
-        return;
-    apply(&pass, settled, campaign, &state->journeys.items[index], step);
-    fold_journey_after(&pass, index);
+    apply(&pass, settled, &place);
+    fold_journey_after(&pass, place.index);
     fold_dates_over(&pass);
 }

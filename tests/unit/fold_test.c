@@ -205,6 +205,17 @@ static void pending_sends_migrate(void **state)
                        "= sent second[c] 12:00", "decide 13:00", "= sent third[c] 13:00", "next never"));
 }
 
+/* What was decided on the old version is told of the same send on the new one. */
+static void a_send_under_way_migrates(void **state)
+{
+    (void)state;
+    run_versions(LINES("event e1 cart 10:00 {\"cart\":\"c\"}", "= scheduled first[c] 11:00",
+                       "= scheduled second[c] 12:00", "decide 11:00", "= sent first[c] 11:00",
+                       "begin 12:00", "= sent second[c] 12:00", "version 2", "migrate 12:00",
+                       "= scheduled third[c] 13:00", "settle 12:00", "next 13:00", "decide 13:00",
+                       "= sent third[c] 13:00", "next never"));
+}
+
 static void pending_sends_of_older_versions_are_cancelled(void **state)
 {
     (void)state;
@@ -397,6 +408,7 @@ int main(void)
         cmocka_unit_test(journeys_finish_on_their_version),
         cmocka_unit_test(a_trigger_restarts_an_older_version),
         cmocka_unit_test(pending_sends_migrate),
+        cmocka_unit_test(a_send_under_way_migrates),
         cmocka_unit_test(pending_sends_of_older_versions_are_cancelled),
         cmocka_unit_test(a_pause_that_holds),
         cmocka_unit_test(a_pause_that_shifts),
