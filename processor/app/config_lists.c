@@ -1,7 +1,9 @@
 /* The settings that are lists: properties of librdkafka, sources, attributes, outbound topics. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "app/config_internal.h"
+#include "base/file.h"
 
 void property_set(struct property_list *list, struct span name, struct span value, struct arena *arena)
 {
@@ -133,6 +135,27 @@ static void read_schemas(struct loader *loader, struct form *form, const struct 
     source->schemas = schemas;
 }
 
+/* The schemas that a source's records may have, read from their files. */
+static void compile_schemas(struct loader *loader, struct form *form, const struct yaml_node *node,
+                            const struct config_source *source, struct mapping_spec *spec)
+{
+    struct avro_known_schema *list =
+        ARENA_ARRAY(loader->arena, struct avro_known_schema, source->schema_count);
+    for (size_t i = 0; i < source->schema_count; i++) {
+        struct span text;
+        struct diag diag = {0};
+        if (file_read(source->schemas[i], AVRO_SCHEMA_BYTES, loader->arena, &text) != ERR_OK)
+            form_error(form, node->items[i], "`schemas`: %.*s cannot be read: %s",
+                       SPAN_PRINTF(source->schemas[i]), strerror(errno));
+        else if (avro_schema_read(text, loader->arena, &list[i].type, &diag) != ERR_OK)
+            form_error(form, node->items[i], "`schemas`: %.*s is no Avro schema: %s",
+                       SPAN_PRINTF(source->schemas[i]), diag.text);
+        else
+            list[i].fingerprint = avro_schema_fingerprint(list[i].type);
+    }
+    spec->schemas = (struct avro_schemas){list, source->schema_count};
+}
+
 /* Names the mapping's own place where there is one. */
 static void compile_mapping(struct loader *loader, struct form *form, const struct yaml_node *node,
                             const struct mapping_spec *spec, struct config_source *source)
@@ -159,7 +182,7 @@ static void read_source(struct loader *loader, struct form *form, const struct y
     size_t errors = form->errors;
     if (topic != NULL && read_topic(form, topic, "topic", &source->topic))
         source->topic = arena_copy(loader->arena, source->topic);
-    if (format != NULL && form_choice(form, format, "format", formats, &choice) && choice >= MAPPING_AVRO)
+    if (format != NULL && form_choice(form, format, "format", formats, &choice) && choice == MAPPING_AVRO)
         form_error(form, format, "`format`: %s is not supported yet", formats[choice]);
     spec.format = (enum mapping_format)choice;
     choice = CONFIG_SOURCE_EVENTS;
@@ -170,6 +193,14 @@ static void read_source(struct loader *loader, struct form *form, const struct y
         read_map(form, map, &spec);
     if (schemas != NULL)
         read_schemas(loader, form, schemas, source);
+    if (schemas != NULL && spec.format != MAPPING_AVRO_SINGLE_OBJECT)
+        form_error(form, schemas, "`schemas` is for the format avro_single_object");
+    else if (spec.format == MAPPING_AVRO_SINGLE_OBJECT && source->schema_count == 0)
+        form_error(form, node,
+                   "`schemas` is missing: the files of the Avro schemas that records of this source "
+                   "may have");
+    else if (form->errors == errors && schemas != NULL)
+        compile_schemas(loader, form, schemas, source, &spec);
     if (form->errors == errors)
         compile_mapping(loader, form, node, &spec, source);
 }

@@ -11,6 +11,7 @@ static const char *const field_names[MAPPING_FIELD_COUNT] = {"id", "user", "name
 static const char *const default_places[][MAPPING_FIELD_COUNT] = {
     [MAPPING_JSON] = {"/id", "/user", "/name", "/time", "/attributes"},
     [MAPPING_CLOUDEVENTS] = {"/id", "/subject", "/type", "/time", "/data"},
+    [MAPPING_AVRO_SINGLE_OBJECT] = {"/id", "/user", "/name", "/time", "/attributes"},
 };
 
 /* One reference token with ~1 and ~0 resolved. */
@@ -115,13 +116,12 @@ static enum err check_constant(struct mapping_field *field, enum mapping_field_n
 enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena, struct mapping *mapping,
                          struct diag *diag)
 {
-    if (spec->format != MAPPING_JSON && spec->format != MAPPING_CLOUDEVENTS)
+    if (spec->format == MAPPING_AVRO)
         return diag_set(diag, ERR_INVALID, 0, 0,
-                        "format: %s is not supported yet (json and cloudevents are)",
-                        spec->format == MAPPING_AVRO ? "avro" : "avro_single_object");
+                        "format: avro is not supported yet (avro_single_object is)");
     const struct mapping_place *places[] = {&spec->id, &spec->user, &spec->name, &spec->time,
                                             &spec->attributes};
-    *mapping = (struct mapping){.format = spec->format, .flat = true};
+    *mapping = (struct mapping){.format = spec->format, .schemas = spec->schemas, .flat = true};
     for (int i = 0; i < MAPPING_FIELD_COUNT; i++) {
         struct mapping_field *field = &mapping->fields[i];
         enum err error =

@@ -8,7 +8,7 @@
 #ifndef DECLIC_CODEC_MAPPING_H
 #define DECLIC_CODEC_MAPPING_H
 
-#include "core/value.h"
+#include "codec/avro_record.h"
 
 enum mapping_format { MAPPING_JSON, MAPPING_CLOUDEVENTS, MAPPING_AVRO, MAPPING_AVRO_SINGLE_OBJECT };
 
@@ -21,6 +21,7 @@ struct mapping_place {
 
 struct mapping_spec {
     enum mapping_format format;
+    struct avro_schemas schemas; /* AVRO_SINGLE_OBJECT: those its records may have; outlive the mapping */
     struct mapping_place id, user, name, time, attributes;
 };
 
@@ -44,6 +45,7 @@ enum mapping_field_name {
 
 struct mapping {
     enum mapping_format format;
+    struct avro_schemas schemas;
     /* Where no pointer has more than one step: which field a member may be (1 + its number, 0: none), by
      * a mark of the member's name. */
     bool flat;
@@ -53,7 +55,7 @@ struct mapping {
 
 /* Compiles; texts are copied into `arena`, which the mapping lives in.
  * ERR_INVALID with a sentence in *diag: a malformed pointer, a constant that can be no such field (a
- * constant id or attributes never can), an Avro format (not supported yet). */
+ * constant id or attributes never can), AVRO (not supported yet). */
 WARN_UNUSED enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena,
                                      struct mapping *mapping, struct diag *diag);
 

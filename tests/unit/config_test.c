@@ -92,6 +92,23 @@ static void defaults_hold_where_nothing_is_said(void **state)
         span_equal_text(config_outbound_topic(config, SPAN_LITERAL("push"), &arena), "declic.out.push"));
 }
 
+static void schemas_are_read_from_their_files(void **state)
+{
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/app.avsc", folder);
+    FILE *file = fopen(path, "w");
+    fputs("\"int\"", file);
+    fclose(file);
+    struct config *config =
+        load_good("kafka: {bootstrap.servers: k}\n"
+                  "sources: [{topic: a, format: avro_single_object, schemas: [app.avsc]}]\n",
+                  NULL, NULL);
+    assert_int_equal(config->sources[0].mapping.schemas.count, 1);
+    assert_int_equal(config->sources[0].mapping.schemas.list[0].fingerprint, 8247732601305521295);
+    remove(path);
+}
+
 static void the_whole_file_is_read(void **state)
 {
     (void)state;
@@ -231,6 +248,15 @@ static void what_is_wrong_is_said_with_its_place(void **state)
          "F: `sources`: the topic declic.events is always read; leave it out\n"},
         {KAFKA "sources: [{topic: a, format: avro}]\n", NULL, NULL,
          "F:2:30: `format`: avro is not supported yet\n"},
+        {KAFKA "sources: [{topic: a, format: avro_single_object}]\n", NULL, NULL,
+         "F:2:11: `schemas` is missing: the files of the Avro schemas that records of this source may "
+         "have\n"},
+        {KAFKA "sources: [{topic: a, schemas: [a.avsc]}]\n", NULL, NULL,
+         "F:2:31: `schemas` is for the format avro_single_object\n"},
+        {KAFKA "sources: [{topic: a, format: avro_single_object, schemas: [/none.avsc]}]\n", NULL, NULL,
+         "F:2:60: `schemas`: /none.avsc cannot be read: No such file or directory\n"},
+        {KAFKA "sources: [{topic: a, format: avro_single_object, schemas: [/dev/null]}]\n", NULL, NULL,
+         "F:2:60: `schemas`: /dev/null is no Avro schema: the text ends where a value should be\n"},
         {KAFKA "sources: [{topic: a, format: xml}]\n", NULL, NULL,
          "F:2:30: `format`: expected one of json, cloudevents, avro, avro_single_object, found text "
          "`xml`\n"},
@@ -332,6 +358,7 @@ int main(void)
     arena_init(&arena, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_hold_where_nothing_is_said),
+        cmocka_unit_test(schemas_are_read_from_their_files),
         cmocka_unit_test(the_whole_file_is_read),
         cmocka_unit_test(a_flag_beats_a_variable_and_that_the_file),
         cmocka_unit_test(lists_in_variables_and_flags_are_yaml),

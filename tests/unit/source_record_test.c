@@ -277,9 +277,7 @@ static void mappings_that_cannot_be(void **state)
         {{.name = constant("a b")}, "name: must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -"},
         {{.user = constant("")}, "user: is empty"},
         {{.time = constant("now")}, "time: the constant is no RFC 3339 time"},
-        {{.format = MAPPING_AVRO}, "format: avro is not supported yet (json and cloudevents are)"},
-        {{.format = MAPPING_AVRO_SINGLE_OBJECT},
-         "format: avro_single_object is not supported yet (json and cloudevents are)"},
+        {{.format = MAPPING_AVRO}, "format: avro is not supported yet (avro_single_object is)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct mapping mapping;
@@ -363,6 +361,39 @@ static void ages(void **state)
     event.time_ms = 7000;
     assert_int_equal(event_check_age(&event, 0, 1000, &fixture->diag), ERR_OK);
     assert_int_equal(event_check_age(&event, 0, 999, &fixture->diag), ERR_INVALID);
+}
+
+/* ---- Avro ---- */
+
+static void avro_single_objects(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct avro_type *type;
+    assert_int_equal(
+        avro_schema_read(SPAN_LITERAL("{\"type\":\"record\",\"name\":\"R\",\"fields\":["
+                                      "{\"name\":\"who\",\"type\":\"string\"},"
+                                      "{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":"
+                                      "\"timestamp-millis\"}},"
+                                      "{\"name\":\"n\",\"type\":[\"null\",\"int\"]}]}"),
+                         &fixture->arena, &type, &fixture->diag),
+        ERR_OK);
+    struct avro_known_schema known = {avro_schema_fingerprint(type), type};
+    use(fixture, &(struct mapping_spec){.format = MAPPING_AVRO_SINGLE_OBJECT,
+                                        .schemas = {&known, 1},
+                                        .user = pointer("/who"),
+                                        .name = constant("seen"),
+                                        .time = pointer("/at"),
+                                        .attributes = pointer("")});
+    char text[] = "\xC3\x01________\x04u1\xd0\x0f\x02\x06";
+    for (size_t i = 0; i < 8; i++)
+        text[2 + i] = (char)(known.fingerprint >> (8 * i));
+    expect_event(
+        fixture, text,
+        "shop.events/3/99 u1 seen 1000 {\"who\":\"u1\",\"at\":\"1970-01-01T00:00:01.000Z\",\"n\":3}");
+    expect_refusal(fixture, "{}", "not an Avro single object: it begins with C3 01");
+    text[13] = '\x04'; /* the union's branch */
+    text[15] = '\x04';
+    expect_refusal(fixture, text, "not readable as Avro: a union has no such branch");
 }
 
 /* ---- CloudEvents ---- */
@@ -469,6 +500,7 @@ int main(void)
         TEST(profiles),
         TEST(tombstones),
         TEST(ages),
+        TEST(avro_single_objects),
         TEST(structured_cloud_events),
         TEST(structured_cloud_events_with_base64),
         TEST(binary_cloud_events),
