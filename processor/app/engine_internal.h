@@ -139,6 +139,7 @@ struct walk {
 struct sweep {
     int32_t partition; /* -1: none */
     size_t turn;       /* the first to be looked at next */
+    uint64_t number;   /* of the sweep that `scan` is for */
     struct store_scan scan;
     size_t left;     /* users met by this scan whom the sweep did not cover */
     bool waits;      /* for partition->sweep_out */

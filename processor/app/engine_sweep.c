@@ -251,9 +251,11 @@ static void write_users(struct engine *engine, struct partition *partition)
         return;
     work.fold = partition_fold(engine, partition, (struct decision_sink){0});
     work.at_ms = state->arrived_max_ms > 0 ? state->arrived_max_ms : state->append_max_ms;
-    if (engine->sweep.scan.over) {
+    /* A sweep may also have been ended, and the next begun, by another engine's records, within a scan. */
+    if (engine->sweep.scan.over || engine->sweep.number != state->sweep.number) {
         engine->sweep.scan = (struct store_scan){0};
         engine->sweep.left = 0;
+        engine->sweep.number = state->sweep.number;
     }
     int page = 0;
     while (page++ < PAGES_A_TURN && take_page(&work))

@@ -278,6 +278,77 @@ static void an_outdated_snapshot_changes_nothing(void **state)
     arena_destroy(&arena);
 }
 
+/* How many users the sweep of this number does not cover yet. */
+static size_t count_uncovered(struct world *world, uint64_t number)
+{
+    struct store_port port = memory_store_port(world->store);
+    struct store_scan scan = {0};
+    struct arena arena;
+    size_t uncovered = 0;
+    arena_init(&arena, 0);
+    while (!scan.over) {
+        struct store_user *users;
+        struct user_state state;
+        size_t count;
+        int64_t head;
+        assert_int_equal(port.users_scan(port.self, 0, &scan, 1000, &arena, &users, &count, &head), ERR_OK);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(user_state_decode(users[i].state, users[i].user, &arena, &state), ERR_OK);
+            uncovered += !user_state_is_swept(&state, number);
+        }
+    }
+    arena_destroy(&arena);
+    return uncovered;
+}
+
+/* Another engine, which has lost the partition, wrote the end of a sweep that this one is going on with,
+ * and the time for the next has come already: that is a scan of its own. The users are all in the first
+ * half of the store's 64 buckets, so that a scan may have met them all and not be over. */
+static void end_a_sweep_within_a_scan(int users, int turns)
+{
+    struct world world;
+    world_init(&world);
+    world.sweep_every_ms = HOUR;
+    world_control(&world, CONTROL_CAMPAIGN, "cart", 1, "", cart);
+    for (int i = 0; users > 0; i++) {
+        char user[16];
+        snprintf(user, sizeof user, "u%d", i);
+        if (hash_bytes(span_from_text(user), 0) % 64 >= 32)
+            continue;
+        world_happens(&world, NULL, user, "cart", "{\"cart\": \"c\"}");
+        users--;
+    }
+    struct node *node = node_new(&world);
+    node->engine->options.bounds.sweep_users = 1;
+    node_settle(node);
+    world.now_ms += 2 * HOUR;
+    node_turn(node);
+    while (!node_state(node)->sweep.open || count_uncovered(&world, 1) > 0)
+        node_turn(node);
+    world_happens(&world, NULL, "u0", "order", "{\"cart\": \"c\"}");
+    world.now_ms += 2 * HOUR;
+    for (int i = 0; i < turns; i++)
+        node_turn(node);
+    const struct entry last = {.kind = ENTRY_SNAPSHOT,
+                               .snapshot = {.sweep = 1,
+                                            .after = node_state(node)->sweep.at,
+                                            .taken = (int64_t)world.log.count,
+                                            .last = true}};
+    world_append(&world, &last);
+    sweep(node, 2);
+    expect_a_replay_to_be_the_same(&world);
+    node_free(node);
+    world_free(&world);
+}
+
+static void each_sweep_is_a_scan_of_its_own(void **state)
+{
+    (void)state;
+    for (int users = 16; users < 32; users++)
+        for (int turns = 0; turns < 3; turns++)
+            end_a_sweep_within_a_scan(users, turns);
+}
+
 /* Which events about things were seen is of the partition: it decides which cursors open. */
 static void a_thing_seen_before_the_trim_is_a_duplicate(void **state)
 {
@@ -328,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_head_below_the_log_is_dropped),
         cmocka_unit_test(who_is_empty_goes_with_his_snapshot),
         cmocka_unit_test(an_outdated_snapshot_changes_nothing),
+        cmocka_unit_test(each_sweep_is_a_scan_of_its_own),
         cmocka_unit_test(a_thing_seen_before_the_trim_is_a_duplicate),
         cmocka_unit_test(definitions_are_in_the_snapshot),
     };
