@@ -292,6 +292,7 @@ static rd_kafka_t *client_open(const struct kafka_journal_options *options, stru
         {"log.connection.close", "false"},
         {"socket.nagle.disable", "true"},
         {"fetch.wait.max.ms", "10"},
+        {"fetch.min.bytes", "16384"}, /* else an answer for each record: a hundred a second will do */
         {"fetch.error.backoff.ms", "50"},
         /* A partition whose queue is full is looked at again after up to 1 s: bound bytes only, high. */
         {"queued.min.messages", "10000000"},

@@ -157,7 +157,7 @@ enum err kafka_notes_flush(struct kafka_notes *notes, int timeout_ms)
         int64_t left_ms = (until_us - kafka_now_us()) / 1000;
         int step_ms = left_ms < FLUSH_STEP_MS ? (int)left_ms : FLUSH_STEP_MS;
         if (notes->client != NULL)
-            (void)kafka_send_push(notes->client, step_ms < 0 ? 0 : step_ms);
+            (void)kafka_send_push(notes->client, &notes->topics, step_ms < 0 ? 0 : step_ms);
         if (TAILQ_EMPTY(&notes->waiting) && TAILQ_EMPTY(&notes->sent))
             return ERR_OK;
         if (left_ms <= 0)

@@ -167,7 +167,7 @@ static void flush(struct kafka_producer *p)
 {
     int64_t until_us = kafka_now_us() + FLUSH_TIMEOUT_MS * 1000;
     while (!p->failed && !atomic_load(&p->abort_wanted)) {
-        if (kafka_send_push(p->client, FLUSH_STEP_MS))
+        if (kafka_send_push(p->client, &p->topics, FLUSH_STEP_MS))
             return;
         if (kafka_now_us() > until_us)
             kafka_producer_fail(p, "flush", "the brokers did not acknowledge in time");

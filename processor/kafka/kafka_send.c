@@ -6,6 +6,8 @@
 
 #define FULL_QUEUE_MS 3000
 #define FULL_QUEUE_POLL_MS 2
+#define ONE_BATCH_BYTES 900000 /* all of it fits one batch, even when it is for one partition */
+#define RECORD_BYTES 64        /* and beside key, value and headers, at most */
 #define PUSH_MS 1
 #define PUSH_WAIT_MS 5 /* on a busy machine a push may have ended before the client's thread saw it */
 
@@ -67,6 +69,14 @@ static rd_kafka_topic_t *topic_find(rd_kafka_t *client, struct kafka_topics *top
     return topic;
 }
 
+static size_t record_bytes(const struct outbox_record *record)
+{
+    size_t bytes = RECORD_BYTES + record->key.size + record->value.size;
+    for (size_t i = 0; i < record->header_count; i++)
+        bytes += strlen(record->headers[i].name) + record->headers[i].value.size;
+    return bytes;
+}
+
 static rd_kafka_headers_t *headers_make(const struct outbox_record *record)
 {
     if (record->header_count == 0)
@@ -116,6 +126,7 @@ rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
     rd_kafka_topic_t *topic = topic_find(client, topics, record->topic);
     if (topic == NULL)
         return rd_kafka_last_error();
+    topics->given_bytes += record_bytes(record);
     int64_t until_us = kafka_now_us() + FULL_QUEUE_MS * 1000;
     for (;;) {
         rd_kafka_resp_err_t error = send_once(client, topic, record, opaque);
@@ -125,10 +136,20 @@ rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
     }
 }
 
-bool kafka_send_push(rd_kafka_t *client, int wait_ms)
+static bool push(rd_kafka_t *client, const struct kafka_topics *topics, int wait_ms)
 {
+    if (topics->given_bytes < ONE_BATCH_BYTES)
+        return rd_kafka_flush(client, wait_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (rd_kafka_flush(client, PUSH_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
         return true;
     (void)rd_kafka_poll(client, wait_ms < PUSH_WAIT_MS ? wait_ms : PUSH_WAIT_MS);
     return false;
+}
+
+bool kafka_send_push(rd_kafka_t *client, struct kafka_topics *topics, int wait_ms)
+{
+    bool all = push(client, topics, wait_ms);
+    if (all)
+        topics->given_bytes = 0;
+    return all;
 }

@@ -10,6 +10,7 @@
 struct kafka_topics {
     struct kafka_topic_handle *list;
     size_t count, capacity;
+    size_t given_bytes; /* to the client, since all was acknowledged */
 };
 
 /* Before the client is destroyed. */
@@ -21,12 +22,12 @@ void kafka_topics_clear(struct kafka_topics *topics);
 rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
                                const struct outbox_record *record, void *opaque);
 
-/* Has what was given sent, and waits a little, wait_ms at most, for it to be acknowledged; serves delivery
- * reports. True: all is acknowledged; false: to be called again. A flush of librdkafka would do, but as
- * long as one lasts the client's thread spins when some partition has more than one batch: it has one batch
- * of a partition under way at a time, and takes the next for overdue. So a flush here is brief, just to end
- * the linger of what is there. */
-bool kafka_send_push(rd_kafka_t *client, int wait_ms);
+/* Has what was given sent, and waits for it to be acknowledged, wait_ms at most; serves delivery reports.
+ * True: all is acknowledged; false: to be called again. A flush of librdkafka would do, but as long as one
+ * lasts the client's thread spins when some partition has more than one batch: it has one batch of a
+ * partition under way at a time, and takes the next for overdue. So when there is that much, a flush is
+ * brief, just to end the linger of what is there. */
+bool kafka_send_push(rd_kafka_t *client, struct kafka_topics *topics, int wait_ms);
 
 /* What every producer of ours sets: idempotent, our batching, the Java client's partitioner. */
 extern const struct kafka_fixed kafka_send_fixed[];

@@ -7,6 +7,8 @@
 // cmocka wants the headers above first
 #include <cmocka.h>
 
+#define MARKERS_MS 2000
+
 bool kafka_site_open(struct kafka_site *site)
 {
     const char *bootstrap = getenv("DECLIC_TEST_KAFKA");
@@ -106,10 +108,35 @@ void kafka_site_fill(const struct kafka_site *site, int32_t partition, int count
     rd_kafka_destroy(client);
 }
 
+static int64_t end_of_log(const struct kafka_site *site, const char *topic, int32_t partition,
+                          const char *isolation)
+{
+    int64_t low, high;
+    rd_kafka_conf_t *conf = plain_conf(site);
+    kafka_client_set(conf, "isolation.level", isolation);
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+    assert_int_equal(rd_kafka_query_watermark_offsets(client, topic, partition, &low, &high, 10000),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_destroy(client);
+    return high;
+}
+
+/* A commit is answered before its markers are in the log, and until then its records are not to be read:
+ * waits for them, or for as long as a transaction may well stay open. */
+static void markers_wait(const struct kafka_site *site, const char *topic, int32_t partition)
+{
+    int64_t until_us = kafka_now_us() + MARKERS_MS * 1000, high = -1;
+    do
+        high = end_of_log(site, topic, partition, "read_uncommitted");
+    while (end_of_log(site, topic, partition, "read_committed") < high && kafka_now_us() < until_us);
+}
+
 int kafka_site_count(const struct kafka_site *site, const char *topic, int32_t partition, bool committed)
 {
     int count = 0;
     bool ended = false;
+    if (committed)
+        markers_wait(site, topic, partition);
     rd_kafka_conf_t *conf = plain_conf(site);
     kafka_client_set(conf, "isolation.level", committed ? "read_committed" : "read_uncommitted");
     kafka_client_set(conf, "enable.partition.eof", "true");
