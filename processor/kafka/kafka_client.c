@@ -88,12 +88,26 @@ static void on_error(rd_kafka_t *client, int error, const char *text, void *opaq
     kafka_watch_error((struct kafka_watch *)opaque, (rd_kafka_resp_err_t)error, text);
 }
 
+/* "Group "G" changed join state A -> B (state S)": there is no other way to learn of B. Those that are
+ * named here lie before the generation to come. */
+static bool line_is_joining(const char *line)
+{
+    static const char *const before[] = {"init ", "wait-join ", "wait-metadata ", "wait-sync "};
+    const char *state = strstr(line, " -> ");
+    for (size_t i = 0; state != NULL && i < sizeof(before) / sizeof(before[0]); i++)
+        if (strncmp(state + 4, before[i], strlen(before[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Lines below a warning are librdkafka's own business; connection errors come again through on_error. */
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *line)
 {
     struct kafka_watch *watch = (struct kafka_watch *)rd_kafka_opaque(client);
     uint64_t times = 0;
     bool say;
+    if (watch != NULL && strcmp(facility, "CGRPJOINSTATE") == 0)
+        atomic_store(&watch->joining, line_is_joining(line));
     if (watch == NULL || watch->log == NULL || level > SYSLOG_WARNING || strcmp(facility, "CONFWARN") == 0)
         return;
     pthread_mutex_lock(&watch->lock);
@@ -166,6 +180,8 @@ rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, rd_kafka_type_t type, struct
 bool kafka_consumer_destroy(rd_kafka_t *client, bool was_assigned)
 {
     if (!was_assigned && rd_kafka_version() < 0x020300ff)
+        return false;
+    if (rd_kafka_consumer_closed(client) == 0 && rd_kafka_version() < 0x020400ff)
         return false;
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     return true;

@@ -39,7 +39,10 @@ struct kafka_watch {
     const struct log *log; /* NULL: silent */
     const char *name;      /* which client, for logs; lives as long as the watch */
     atomic_uint troubles;  /* lost connections and time-outs so far */
-    pthread_mutex_t lock;  /* of what follows: callbacks come on several threads */
+    /* A consumer with `debug` "cgrp" is joining its group, or about to: what it would commit now is
+     * refused. Always false where the client does not tell. */
+    atomic_bool joining;
+    pthread_mutex_t lock; /* of what follows: callbacks come on several threads */
     struct log_repeat errors;
     struct log_repeat lines;
     char last_error[200];
@@ -65,9 +68,10 @@ void kafka_client_set(rd_kafka_conf_t *conf, const char *name, const char *value
 /* Makes a client; takes conf over, also when it fails. NULL: diag says why. */
 rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, rd_kafka_type_t type, struct diag *diag);
 
-/* Destroys a consumer that subscribed and has closed. librdkafka before 2.3.0 aborts the program when the
+/* Destroys a consumer that subscribed and was closed. librdkafka before 2.3.0 aborts the program when the
  * group has answered a join but not yet handed out an assignment, so there a consumer that was never told
- * of one is left as it is. False: it was left; its watch must stay, and the process must end by _exit. */
+ * of one is left as it is. So is, before 2.4.0, one that could not leave: destroying it may never end.
+ * False: it was left; its watch must stay, and the process must end by _exit. */
 WARN_UNUSED bool kafka_consumer_destroy(rd_kafka_t *client, bool was_assigned);
 
 /* A deep copy, to be given back with kafka_properties_free. */

@@ -173,7 +173,10 @@ static void source_commit(void *self, const struct source_commit *commits, size_
         one->metadata_size = commits[i].metadata.size;
     }
     s->answer = (struct answer){.waiting = true, .tag = tag};
-    if (rd_kafka_commit_queue(s->client, list, s->answers, on_commit, NULL) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    /* Behind a request to join it would be answered by the next generation, which refuses it, and the
+     * client would take that for the loss of all its partitions (librdkafka before 2.10.0). */
+    if (atomic_load(&s->watch.joining) ||
+        rd_kafka_commit_queue(s->client, list, s->answers, on_commit, NULL) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         s->answer.here = true;
         s->answer.error = ERR_CONFLICT;
     }
@@ -272,10 +275,20 @@ static enum err source_poll(void *self, int timeout_ms, bool records_wanted, str
 
 /* ---- life ---- */
 
+/* Serves what lies in the client's queue, up to a rebalance; records are dropped. */
+static void queue_drain(struct kafka_source *s)
+{
+    rd_kafka_message_t *raw;
+    while (s->standing.list == NULL && (raw = rd_kafka_consume_queue(s->queue, 0)) != NULL)
+        rd_kafka_message_destroy(raw);
+}
+
 static void source_close(void *self)
 {
     struct kafka_source *s = self;
     s->closing = true;
+    queue_drain(s);
+    source_standing_forestall(s);
     source_error_drop(s, rd_kafka_consumer_close_queue(s->client, s->queue), "leaving the group");
 }
 
@@ -313,6 +326,7 @@ static rd_kafka_t *client_make(struct kafka_source *s, const struct kafka_source
         {"fetch.wait.max.ms", "100"},
         {"allow.auto.create.topics", "false"},
         {"topic.metadata.refresh.interval.ms", "10000"},
+        {"debug", "cgrp"}, /* for kafka_watch.joining; the lines themselves go nowhere */
     };
     rd_kafka_conf_t *conf =
         kafka_client_conf(options->properties, fixed, sizeof(fixed) / sizeof(*fixed), &s->watch, diag);
@@ -368,15 +382,16 @@ struct source_port kafka_source_port(struct kafka_source *source)
 static void leave(struct kafka_source *s)
 {
     int64_t deadline_us = kafka_now_us() + CLOSE_TIMEOUT_MS * 1000;
+    source_standing_forestall(s);
     source_standing_give_up(s);
     if (!s->closing)
         source_close(s);
     while (!source_closed(s) && kafka_now_us() < deadline_us) {
         struct source_event event;
-        if (records_hand_out(s, 50, &event))
-            source_release(s, event.batch);
         if (source_standing_hand_out(s, &event))
             source_served(s);
+        else if (records_hand_out(s, 50, &event))
+            source_release(s, event.batch);
     }
 }
 

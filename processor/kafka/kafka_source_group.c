@@ -282,12 +282,22 @@ void source_served(void *self)
     if (s->watch.log != NULL)
         log_line(s->watch.log, LOG_INFO, what[s->standing.kind], log_number("count", s->standing.list->cnt),
                  log_number("worker", s->worker));
-    if (s->standing.kind == SOURCE_ASSIGNED)
-        assign(s);
-    else
+    if (s->standing.kind != SOURCE_ASSIGNED)
         unassign(s);
+    else if (!s->standing.answered)
+        assign(s);
     standing_clear(s);
     move_all(s);
+}
+
+void source_standing_forestall(struct kafka_source *s)
+{
+    if (s->standing.list == NULL || s->standing.kind != SOURCE_ASSIGNED || s->standing.answered)
+        return;
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+    source_error_drop(s, rd_kafka_incremental_assign(s->client, none), "assigning");
+    rd_kafka_topic_partition_list_destroy(none);
+    s->standing.answered = true;
 }
 
 void source_standing_give_up(struct kafka_source *s)
@@ -296,6 +306,7 @@ void source_standing_give_up(struct kafka_source *s)
         return;
     if (!s->standing.handed_out)
         revocations_fill(s);
-    unassign(s);
+    if (!s->standing.answered)
+        unassign(s);
     standing_clear(s);
 }

@@ -48,7 +48,7 @@ struct batch {
 struct standing {
     rd_kafka_topic_partition_list_t *list; /* NULL: none */
     enum source_event_kind kind;
-    bool handed_out;
+    bool handed_out, answered;
     struct source_assignment *assignments;
     char **metadata; /* their texts */
 };
@@ -99,6 +99,9 @@ void source_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t what,
 bool source_standing_hand_out(struct kafka_source *s, struct source_event *event);
 /* Answers one without the owner, who is gone. */
 void source_standing_give_up(struct kafka_source *s);
+/* Before the group is left: takes an assignment for given, though nothing is read. A client that is leaving
+ * never leaves once it waits for the answer to an empty one (librdkafka before 2.4.0). */
+void source_standing_forestall(struct kafka_source *s);
 
 /* Logs and destroys; NULL is allowed. */
 void source_error_drop(struct kafka_source *s, rd_kafka_error_t *error, const char *doing);

@@ -64,6 +64,38 @@ static void test_leaving_while_an_assignment_stands(void **state)
     assert_true(kafka_source_destroy(source));
 }
 
+/* More members than partitions: one is given nothing, and leaves before it has answered to that. */
+static void test_leaving_while_an_empty_assignment_stands(void **state)
+{
+    (void)state;
+    kafka_site_topics(&site, 1);
+    struct kafka_source *first = open_source();
+    struct source_port one = kafka_source_port(first);
+    await(&one, SOURCE_ASSIGNED);
+    one.served(one.self);
+    struct kafka_source *second = open_source();
+    struct source_port port = kafka_source_port(second);
+    struct source_event event = {0};
+    for (int64_t until_us = kafka_now_us() + DEADLINE_US; event.kind != SOURCE_ASSIGNED;) {
+        assert_true(kafka_now_us() < until_us);
+        assert_int_equal(one.poll(one.self, 5, true, &event), ERR_OK);
+        if (event.kind == SOURCE_ASSIGNED)
+            one.served(one.self);
+        assert_int_equal(port.poll(port.self, 5, true, &event), ERR_OK);
+    }
+    assert_int_equal(event.count, 0);
+    port.close(port.self);
+    for (int64_t until_us = kafka_now_us() + 300000; kafka_now_us() < until_us;)
+        assert_int_equal(port.poll(port.self, 10, true, &event), ERR_OK);
+    port.served(port.self);
+    for (int64_t until_us = kafka_now_us() + DEADLINE_US; !port.closed(port.self);) {
+        assert_true(kafka_now_us() < until_us);
+        assert_int_equal(port.poll(port.self, 10, true, &event), ERR_OK);
+    }
+    (void)kafka_source_destroy(second);
+    (void)kafka_source_destroy(first);
+}
+
 /* Also between the group's answer to the join and the assignment, which is some ms after the start. */
 static void test_leaving_at_any_moment(void **state)
 {
@@ -88,6 +120,8 @@ struct reader {
     struct source_port port;
     int64_t next[PARTITIONS]; /* -1: not its own */
     int owned;
+    int lost;        /* how many of its partitions went without being given up */
+    bool committing; /* an answer is waited for */
 };
 
 static void reader_open(struct reader *reader)
@@ -98,7 +132,8 @@ static void reader_open(struct reader *reader)
     struct diag diag = {0};
     assert_int_equal(kafka_source_open(&options, &reader->source, &diag), ERR_OK);
     reader->port = kafka_source_port(reader->source);
-    reader->owned = 0;
+    reader->owned = reader->lost = 0;
+    reader->committing = false;
     for (int p = 0; p < PARTITIONS; p++)
         reader->next[p] = -1;
 }
@@ -129,6 +164,7 @@ static void take_partitions(struct reader *reader, const struct source_event *ev
 
 static void give_partitions(struct reader *reader, const struct source_event *event)
 {
+    reader->lost += event->kind == SOURCE_LOST ? (int)event->count : 0;
     for (size_t i = 0; i < event->count; i++)
         reader->next[event->assignments[i].partition] = -1;
     reader->owned -= (int)event->count;
@@ -145,6 +181,8 @@ static void reader_poll(struct reader *reader, int timeout_ms, bool wanted)
         take_partitions(reader, &event);
     else if (event.kind == SOURCE_REVOKED || event.kind == SOURCE_LOST)
         give_partitions(reader, &event);
+    else if (event.kind == SOURCE_COMMITTED)
+        reader->committing = false;
 }
 
 static bool all_read(const struct reader *reader)
@@ -202,13 +240,52 @@ static void test_a_pause_passes_over_nothing(void **state)
     (void)kafka_source_destroy(reader.source);
 }
 
+/* As an intake under load does: every 20 ms. */
+static void poll_and_commit(struct reader *reader)
+{
+    struct source_commit commits[PARTITIONS];
+    size_t count = 0;
+    reader_poll(reader, 20, true);
+    for (int32_t p = 0; p < PARTITIONS && !reader->committing; p++)
+        if (reader->next[p] > 0)
+            commits[count++] = (struct source_commit){0, p, reader->next[p], SPAN_LITERAL("read")};
+    reader->committing = reader->committing || count > 0;
+    if (count > 0)
+        reader->port.commit(reader->port.self, commits, count, 1);
+}
+
+/* What is committed while the group is joined anew carries the old generation: the client takes the refusal
+ * for the loss of its partitions. */
+static void test_commits_do_not_cost_partitions(void **state)
+{
+    (void)state;
+    struct reader readers[3];
+    kafka_site_topics(&site, PARTITIONS);
+    for (int p = 0; p < PARTITIONS; p++)
+        kafka_site_fill(&site, p, 10);
+    for (size_t i = 0; i < 3; i++) {
+        reader_open(&readers[i]);
+        for (int64_t until_us = kafka_now_us() + DEADLINE_US; readers[i].owned == 0;) {
+            assert_true(kafka_now_us() < until_us);
+            for (size_t r = 0; r <= i; r++)
+                poll_and_commit(&readers[r]);
+        }
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(readers[i].lost, 0);
+        (void)kafka_source_destroy(readers[i].source);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leaving_while_an_assignment_stands),
+        cmocka_unit_test(test_leaving_while_an_empty_assignment_stands),
         cmocka_unit_test(test_leaving_at_any_moment),
         cmocka_unit_test(test_a_rebalance_passes_over_nothing),
         cmocka_unit_test(test_a_pause_passes_over_nothing),
+        cmocka_unit_test(test_commits_do_not_cost_partitions),
     };
     if (!kafka_site_open(&site))
         return 77;
