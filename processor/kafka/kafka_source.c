@@ -94,6 +94,11 @@ static void record_add(struct kafka_source *s, struct batch *batch, rd_kafka_mes
         rd_kafka_message_destroy(raw);
         return;
     }
+    if (raw->offset < part->next) {
+        source_part_is_anew(s, topic, raw->partition);
+        rd_kafka_message_destroy(raw);
+        return;
+    }
     rd_kafka_timestamp_type_t type;
     int64_t timestamp_ms = rd_kafka_message_timestamp(raw, &type);
     struct source_message *message = &batch->messages[batch->count];

@@ -48,6 +48,8 @@ static void part_set(struct kafka_source *s, struct part *part, enum part_state 
 {
     s->moving -= part->state == PART_MOVING;
     s->moving += state == PART_MOVING;
+    s->anew -= part->state == PART_ANEW;
+    s->anew += state == PART_ANEW;
     part->state = state;
 }
 
@@ -161,12 +163,13 @@ static void assignment_fill(struct kafka_source *s, int i, const rd_kafka_topic_
                             int64_t low, int64_t high)
 {
     struct source_assignment *assignment = &s->standing.assignments[i];
+    bool known = committed->offset >= 0 && !s->standing.own; /* else of the log that was there before */
     *assignment = (struct source_assignment){.topic = source_topic_find(s, committed->topic),
                                              .partition = committed->partition,
-                                             .committed = committed->offset < 0 ? -1 : committed->offset,
+                                             .committed = known ? committed->offset : -1,
                                              .low = low,
                                              .high = high};
-    if (committed->offset >= 0 && committed->metadata_size > 0) {
+    if (known && committed->metadata_size > 0) {
         s->standing.metadata[i] = checked(malloc(committed->metadata_size));
         memcpy(s->standing.metadata[i], committed->metadata, committed->metadata_size);
         assignment->metadata = span_make(s->standing.metadata[i], committed->metadata_size);
@@ -212,9 +215,24 @@ static void revocations_fill(struct kafka_source *s)
                                        .partition = standing->list->elems[i].partition};
 }
 
+void source_part_is_anew(struct kafka_source *s, uint32_t topic, int32_t partition)
+{
+    part_set(s, source_part(s, topic, partition), PART_ANEW);
+    if (s->watch.log != NULL)
+        log_line(s->watch.log, LOG_WARN, "a source topic was made anew; it is read from its start",
+                 log_text("topic", s->topics[topic].name), log_number("partition", partition));
+}
+
+static void anew_note(struct kafka_source *s, enum source_event_kind kind)
+{
+    s->standing = (struct standing){.list = parts_in(s, PART_ANEW, PART_ANEW), .kind = kind, .own = true};
+}
+
 bool source_standing_hand_out(struct kafka_source *s, struct source_event *event)
 {
     struct standing *standing = &s->standing;
+    if (standing->list == NULL && s->anew > 0)
+        anew_note(s, SOURCE_LOST);
     if (standing->list == NULL || standing->handed_out)
         return false;
     if (standing->kind == SOURCE_ASSIGNED) {
@@ -255,6 +273,8 @@ static void assign(struct kafka_source *s)
         part->next = assignment->start;
     }
     (void)rd_kafka_pause_partitions(s->client, list);
+    if (s->standing.own)
+        return;
     source_error_drop(s, rd_kafka_incremental_assign(s->client, list), "assigning");
     (void)rd_kafka_pause_partitions(s->client, list);
 }
@@ -265,6 +285,8 @@ static void unassign(struct kafka_source *s)
     for (int i = 0; i < list->cnt; i++)
         part_set(s, source_part(s, s->standing.assignments[i].topic, s->standing.assignments[i].partition),
                  PART_ABSENT);
+    if (s->standing.own)
+        return;
     const char *protocol = rd_kafka_rebalance_protocol(s->client);
     if (protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0)
         source_error_drop(s, rd_kafka_incremental_unassign(s->client, list), "unassigning");
@@ -282,22 +304,26 @@ void source_served(void *self)
     if (s->watch.log != NULL)
         log_line(s->watch.log, LOG_INFO, what[s->standing.kind], log_number("count", s->standing.list->cnt),
                  log_number("worker", s->worker));
-    if (s->standing.kind != SOURCE_ASSIGNED)
-        unassign(s);
-    else if (!s->standing.answered)
+    bool anew = s->standing.own && s->standing.kind == SOURCE_LOST;
+    if (s->standing.kind == SOURCE_ASSIGNED && !s->standing.answered)
         assign(s);
+    else if (s->standing.kind != SOURCE_ASSIGNED && !anew)
+        unassign(s);
     standing_clear(s);
     move_all(s);
+    if (anew)
+        anew_note(s, SOURCE_ASSIGNED);
 }
 
 void source_standing_forestall(struct kafka_source *s)
 {
-    if (s->standing.list == NULL || s->standing.kind != SOURCE_ASSIGNED || s->standing.answered)
+    struct standing *standing = &s->standing;
+    if (standing->list == NULL || standing->kind != SOURCE_ASSIGNED || standing->answered || standing->own)
         return;
     rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
     source_error_drop(s, rd_kafka_incremental_assign(s->client, none), "assigning");
     rd_kafka_topic_partition_list_destroy(none);
-    s->standing.answered = true;
+    standing->answered = true;
 }
 
 void source_standing_give_up(struct kafka_source *s)

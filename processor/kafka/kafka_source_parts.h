@@ -21,6 +21,7 @@ enum part_state {
     PART_HELD,   /* assigned and paused: nobody named it to be started */
     PART_MOVING, /* to be moved to `next`; what comes from it is dropped */
     PART_READING,
+    PART_ANEW, /* its log was made anew under us; what comes is dropped until the owner knows */
 };
 
 struct part {
@@ -49,6 +50,7 @@ struct standing {
     rd_kafka_topic_partition_list_t *list; /* NULL: none */
     enum source_event_kind kind;
     bool handed_out, answered;
+    bool own; /* not the client's: of partitions that are PART_ANEW, first LOST, then ASSIGNED */
     struct source_assignment *assignments;
     char **metadata; /* their texts */
 };
@@ -74,6 +76,7 @@ struct kafka_source {
     int64_t unwanted_since_us; /* 0: they are wanted */
     bool paused, closing;
     size_t moving;     /* how many are PART_MOVING */
+    size_t anew;       /* how many are PART_ANEW */
     bool was_assigned; /* the group has handed out an assignment, be it an empty one */
     unsigned troubles_seen;
     char text[320];
@@ -88,6 +91,9 @@ struct part *source_part(struct kafka_source *s, uint32_t topic, int32_t partiti
 void source_pause_all(struct kafka_source *s, bool pause);
 /* Moves what is to be moved; true while some could not be. */
 bool source_settle(struct kafka_source *s);
+/* What it holds begins before what was read: it is another log. To its owner it is lost and assigned again.
+ */
+void source_part_is_anew(struct kafka_source *s, uint32_t topic, int32_t partition);
 /* source_port.start and source_port.served. */
 void source_start(void *self, uint32_t topic, int32_t partition);
 void source_served(void *self);

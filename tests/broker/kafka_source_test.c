@@ -277,6 +277,27 @@ static void test_commits_do_not_cost_partitions(void **state)
     }
 }
 
+/* Under the same name, while it is read: what the old one held says nothing about the new one. */
+static void test_a_topic_made_anew_is_read_from_its_start(void **state)
+{
+    (void)state;
+    struct reader reader;
+    int64_t until_us = kafka_now_us() + 2 * DEADLINE_US;
+    kafka_site_topics(&site, PARTITIONS);
+    kafka_site_fill(&site, 0, 100);
+    reader_open(&reader);
+    while (reader.next[0] < 100 && kafka_now_us() < until_us)
+        poll_and_commit(&reader);
+    assert_int_equal(reader.next[0], 100);
+    kafka_site_journal_anew(&site, PARTITIONS);
+    kafka_site_fill(&site, 0, 20);
+    while (reader.next[0] != 20 && kafka_now_us() < until_us)
+        poll_and_commit(&reader);
+    assert_int_equal(reader.next[0], 20);
+    assert_true(reader.lost > 0);
+    (void)kafka_source_destroy(reader.source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_a_rebalance_passes_over_nothing),
         cmocka_unit_test(test_a_pause_passes_over_nothing),
         cmocka_unit_test(test_commits_do_not_cost_partitions),
+        cmocka_unit_test(test_a_topic_made_anew_is_read_from_its_start),
     };
     if (!kafka_site_open(&site))
         return 77;

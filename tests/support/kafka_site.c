@@ -91,6 +91,41 @@ static rd_kafka_conf_t *plain_conf(const struct kafka_site *site)
     return conf;
 }
 
+static void journal_delete(const struct kafka_site *site)
+{
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, plain_conf(site), NULL, 0);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(site->journal);
+    rd_kafka_DeleteTopics(client, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
+    assert_non_null(event);
+    assert_int_equal(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_event_destroy(event);
+    rd_kafka_DeleteTopic_destroy(topic);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(client);
+}
+
+void kafka_site_journal_anew(const struct kafka_site *site, int32_t partitions)
+{
+    struct kafka_admin *admin;
+    struct arena arena;
+    struct diag diag = {0};
+    struct kafka_topic_outcome outcome;
+    const struct kafka_topic_plan plan = {span_from_text(site->journal), KAFKA_TOPIC_JOURNAL, partitions,
+                                          0};
+    journal_delete(site);
+    arena_init(&arena, 0);
+    assert_int_equal(kafka_admin_open(&site->properties, &site->log, &admin, &diag), ERR_OK);
+    do { /* the broker may not have forgotten it yet */
+        if (kafka_admin_topics_create(admin, &plan, 1, 10000, &arena, &outcome, &diag) != ERR_OK)
+            fail_msg("%s", diag.text);
+    } while (outcome.result == KAFKA_TOPIC_EXISTS);
+    assert_int_equal(outcome.result, KAFKA_TOPIC_MADE);
+    kafka_admin_close(admin);
+    arena_destroy(&arena);
+}
+
 void kafka_site_fill(const struct kafka_site *site, int32_t partition, int count)
 {
     rd_kafka_conf_t *conf = plain_conf(site);

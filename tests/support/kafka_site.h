@@ -20,6 +20,9 @@ bool kafka_site_open(struct kafka_site *site);
 /* New names, and the topics: a journal of `partitions`, an outbound topic of one. */
 void kafka_site_topics(struct kafka_site *site, int32_t partitions);
 
+/* Deletes the journal's topic and makes it again, empty, under the same name. */
+void kafka_site_journal_anew(const struct kafka_site *site, int32_t partitions);
+
 struct kafka_journal *kafka_site_journal(const struct kafka_site *site);
 struct kafka_outbox *kafka_site_outbox(const struct kafka_site *site, int worker, bool transactional);
 
