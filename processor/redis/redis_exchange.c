@@ -31,19 +31,85 @@ enum err redis_store_expect_all(struct redis_wire *wire, struct arena *arena, si
     return error;
 }
 
-/* An error inside EXEC's list, a key that holds something else, must not be taken for an empty value. */
+/* All the replies of what was gathered, EXEC's last, which is handed out. An error inside EXEC's list, a
+ * key that holds something else, must not be taken for an empty value. */
 enum err redis_store_transact(struct redis_wire *wire, struct arena *arena, size_t commands,
                               struct redis_value **value)
 {
     redis_wire_command(wire, 1, "EXEC");
-    enum err error = redis_wire_send(wire);
+    enum err error = redis_wire_send(wire), judged = ERR_OK;
+    for (size_t i = 0; error == ERR_OK && i < commands; i++) {
+        error = redis_wire_receive(wire, arena, value);
+        if (error == ERR_OK && judged == ERR_OK && (*value)->kind == REDIS_ERROR)
+            judged = redis_wire_judge(wire, *value);
+    }
+    if (error == ERR_OK && judged != ERR_OK && judged != ERR_LIMIT)
+        redis_wire_drop(wire); /* the next connection may lead to a server that does it */
     if (error == ERR_OK)
-        error = redis_store_expect_all(wire, arena, commands, value);
+        error = judged;
     for (size_t i = 0; error == ERR_OK && i < (*value)->count; i++) {
         if ((*value)->elements[i]->kind == REDIS_ERROR)
             error = redis_wire_judge(wire, (*value)->elements[i]);
     }
     return error;
+}
+
+/* ---- reading from a full server ---- */
+
+/* ARGV: the number of commands; for each the number of its words, and the words. One call takes some 8,000
+ * words at most. */
+static const char read_script[] = "local replies, at = {}, 2\n"
+                                  "for i = 1, tonumber(ARGV[1]) do\n"
+                                  "  local words = tonumber(ARGV[at])\n"
+                                  "  replies[i] = redis.call(unpack(ARGV, at + 1, at + words))\n"
+                                  "  at = at + 1 + words\n"
+                                  "end\n"
+                                  "return replies\n";
+
+/* The number behind `mark` and the end of its line, as this module writes them. */
+static size_t sent_number(struct span sent, size_t *at)
+{
+    size_t number = 0;
+    for (*at += 1; *at < sent.size && sent.data[*at] != '\r'; *at += 1)
+        number = number * 10 + (size_t)(sent.data[*at] - '0');
+    *at += 2;
+    return number;
+}
+
+/* The commands between MULTI and EXEC as words of the script; how many words, when `wire` is NULL. */
+static size_t repeat_words(struct redis_wire *wire, struct span sent, size_t commands)
+{
+    size_t at = 0, words = 0;
+    for (size_t i = 0; i < commands; i++) {
+        size_t count = sent_number(sent, &at);
+        bool wanted = i > 0 && i + 1 < commands;
+        if (wanted && wire != NULL)
+            redis_wire_number(wire, (int64_t)count);
+        words += wanted ? 1 + count : 0;
+        for (size_t k = 0; k < count; k++) {
+            size_t size = sent_number(sent, &at);
+            if (wanted && wire != NULL)
+                redis_wire_word(wire, span_make(sent.data + at, size));
+            at += size + 2;
+        }
+    }
+    return words;
+}
+
+enum err redis_store_read(struct redis_wire *wire, struct arena *arena, size_t commands,
+                          struct redis_value **value)
+{
+    enum err error = redis_store_transact(wire, arena, commands, value);
+    if (error != ERR_LIMIT)
+        return error;
+    struct span sent = redis_wire_sent(wire);
+    redis_wire_command(wire, 4 + repeat_words(NULL, sent, commands), "EVAL");
+    redis_wire_text(wire, read_script);
+    redis_wire_number(wire, 0);
+    redis_wire_number(wire, (int64_t)commands - 2);
+    (void)repeat_words(wire, sent, commands);
+    error = redis_wire_send(wire);
+    return error != ERR_OK ? error : redis_store_expect(wire, arena, value);
 }
 
 void redis_store_gather_get(struct redis_wire *wire, struct span key)

@@ -25,7 +25,7 @@ static enum err store_fire_read(void *self, struct store_read *reads, size_t cou
             redis_store_gather_states(store, store->rest, &reads[i]);
         commands += reads[i].count > 0 ? 2 : 1;
     }
-    error = redis_store_transact(store->rest, arena, commands, &list);
+    error = redis_store_read(store->rest, arena, commands, &list);
     for (size_t i = 0; error == ERR_OK && i < count; i++) {
         const struct redis_value *head = list->elements[at++];
         redis_store_take_states(&reads[i], head, reads[i].count > 0 ? list->elements[at++] : NULL, arena);
@@ -48,7 +48,7 @@ static enum err store_partition_read(void *self, int32_t partition, struct arena
     redis_store_gather_get(store->rest, keys->head);
     redis_store_gather_get(store->rest, keys->part);
     redis_store_gather_get(store->rest, keys->ids);
-    error = redis_store_transact(store->rest, arena, 5, &list);
+    error = redis_store_read(store->rest, arena, 5, &list);
     if (error == ERR_OK)
         *out = (struct store_partition){
             .head = redis_store_head(list->elements[0]),
@@ -98,7 +98,7 @@ static enum err store_due_read(void *self, int32_t partition, int64_t from_ms, i
     redis_wire_text(store->rest, "LIMIT");
     redis_wire_number(store->rest, 0);
     redis_wire_number(store->rest, (int64_t)limit);
-    error = redis_store_transact(store->rest, arena, 4, &list);
+    error = redis_store_read(store->rest, arena, 4, &list);
     if (error != ERR_OK)
         return error;
     *head = redis_store_head(list->elements[0]);
@@ -187,7 +187,8 @@ static enum err store_heads_read(void *self, const int32_t *partitions, size_t c
     return error;
 }
 
-/* UNLINK frees the large values in Redis' background thread, so one step is bounded. */
+/* UNLINK frees the large values in Redis' background thread, so one step is bounded. Alone, not after
+ * MULTI: it passes at maxmemory too. */
 static enum err store_wipe(void *self, int32_t partition)
 {
     struct redis_store *store = self;
@@ -196,7 +197,6 @@ static enum err store_wipe(void *self, int32_t partition)
     enum err error = redis_store_begin(store, store->rest);
     if (error != ERR_OK)
         return error;
-    redis_wire_command(store->rest, 1, "MULTI");
     redis_wire_command(store->rest, 7, "UNLINK");
     redis_wire_word(store->rest, keys->users);
     redis_wire_word(store->rest, keys->due);
@@ -204,7 +204,8 @@ static enum err store_wipe(void *self, int32_t partition)
     redis_wire_word(store->rest, keys->part);
     redis_wire_word(store->rest, keys->ids);
     redis_wire_word(store->rest, keys->head);
-    return redis_store_transact(store->rest, &store->scratch, 3, &value);
+    error = redis_wire_send(store->rest);
+    return error != ERR_OK ? error : redis_store_expect(store->rest, &store->scratch, &value);
 }
 
 static enum err store_pending_count(void *self, const int32_t *partitions, size_t count, int64_t *pending)

@@ -40,6 +40,10 @@ WARN_UNUSED enum err redis_store_expect_all(struct redis_wire *wire, struct aren
  * nil (value->kind) only where the connection watches something. */
 WARN_UNUSED enum err redis_store_transact(struct redis_wire *wire, struct arena *arena, size_t commands,
                                           struct redis_value **value);
+/* The same for commands that only read, also at maxmemory, where Redis queues nothing after MULTI: the
+ * commands then go once more, through a script. */
+WARN_UNUSED enum err redis_store_read(struct redis_wire *wire, struct arena *arena, size_t commands,
+                                      struct redis_value **value);
 
 void redis_store_gather_get(struct redis_wire *wire, struct span key);
 void redis_store_gather_states(struct redis_store *store, struct redis_wire *wire,

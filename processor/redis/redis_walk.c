@@ -36,7 +36,7 @@ enum err redis_followers_read(void *self, int32_t partition, uint64_t thing, str
     redis_wire_text(store->rest, "LIMIT");
     redis_wire_number(store->rest, 0);
     redis_wire_number(store->rest, (int64_t)limit);
-    error = redis_store_transact(store->rest, arena, 4, &list);
+    error = redis_store_read(store->rest, arena, 4, &list);
     if (error != ERR_OK)
         return error;
     const struct redis_value *members = list->elements[1];
@@ -80,7 +80,7 @@ enum err redis_users_scan(void *self, int32_t partition, struct store_scan *scan
     redis_wire_word(store->rest, arena_printf(arena, "%llu", (unsigned long long)scan->at));
     redis_wire_text(store->rest, "COUNT");
     redis_wire_number(store->rest, (int64_t)limit);
-    error = redis_store_transact(store->rest, arena, 4, &list);
+    error = redis_store_read(store->rest, arena, 4, &list);
     if (error != ERR_OK)
         return error;
     const struct redis_value *page = list->elements[1];

@@ -22,7 +22,7 @@ struct redis_wire {
     uint64_t generation;
     int64_t retry_at_ms; /* monotonic */
     int64_t retry_ms;
-    struct buf out;
+    struct buf out, sent;
     struct arena *arena; /* where the reply being read goes */
     char failure[768];
 };
@@ -123,6 +123,7 @@ void redis_wire_free(struct redis_wire *wire)
 {
     redis_wire_drop(wire);
     buf_free(&wire->out);
+    buf_free(&wire->sent);
     free(wire);
 }
 
@@ -307,8 +308,16 @@ enum err redis_wire_send(struct redis_wire *wire)
         }
         sent += (size_t)size;
     }
+    struct buf before = wire->sent;
+    wire->sent = wire->out;
+    wire->out = before;
     buf_clear(&wire->out);
     return ERR_OK;
+}
+
+struct span redis_wire_sent(const struct redis_wire *wire)
+{
+    return buf_span(&wire->sent);
 }
 
 enum err redis_wire_receive(struct redis_wire *wire, struct arena *arena, struct redis_value **value)
@@ -339,14 +348,18 @@ static bool is_passing(struct span text)
 
 enum err redis_wire_judge(struct redis_wire *wire, const struct redis_value *value)
 {
+    static const char aborted[] = "EXECABORT Transaction discarded because of: ";
+    struct span text = value->text;
     /* An unknown command's answer repeats its arguments, which may name a user. */
     size_t size = 0;
-    while (size < value->text.size && size < 200 && value->text.data[size] != '`')
+    while (size < text.size && size < 200 && text.data[size] != '`')
         size++;
-    snprintf(wire->failure, sizeof(wire->failure), "Redis answers: %.*s", (int)size, value->text.data);
-    if (span_starts_with(value->text, SPAN_LITERAL("OOM ")))
+    snprintf(wire->failure, sizeof(wire->failure), "Redis answers: %.*s", (int)size, text.data);
+    if (span_starts_with(text, SPAN_LITERAL(aborted)))
+        text = span_slice(text, sizeof(aborted) - 1, text.size);
+    if (span_starts_with(text, SPAN_LITERAL("OOM ")))
         return ERR_LIMIT;
-    if (is_passing(value->text))
+    if (is_passing(text))
         return ERR_UNREACHABLE;
     return ERR_REFUSED;
 }

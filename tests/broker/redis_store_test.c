@@ -13,6 +13,7 @@
 
 #include "redis/redis_check.h"
 #include "redis/redis_url.h"
+#include "redis/redis_wire.h"
 #include "support/redis_server.h"
 #include "support/store_contract.h"
 
@@ -223,6 +224,43 @@ static void test_a_hanging_server_is_not_waited_for(void **state)
     redis_store_close(store);
 }
 
+/* What firing and attaching read, where nothing may be queued after MULTI. */
+static void expect_reads_of_a_full_server(struct store_port port)
+{
+    struct span names[] = {S("u1"), S("nobody")};
+    struct store_read read = {.users = names, .count = 2};
+    struct store_scan scan = {0};
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct store_partition partition;
+    struct store_due *dues;
+    struct store_user *all;
+    struct span *users;
+    size_t count;
+    int64_t head;
+    assert_int_equal(port.fire_read(port.self, &read, 1, &arena), ERR_OK);
+    assert_int_equal(read.head, 2);
+    assert_true(span_equal(read.states[0], S("shorter")));
+    assert_int_equal(read.states[1].size, 0);
+    assert_int_equal(port.due_read(port.self, 0, 0, 99, 9, &arena, &dues, &count, &head), ERR_OK);
+    assert_int_equal(head, 2);
+    assert_int_equal(count, 1);
+    assert_int_equal(dues[0].due_ms, 9);
+    assert_int_equal(port.partition_read(port.self, 0, &arena, &partition), ERR_OK);
+    assert_true(span_equal(partition.part, S("part")));
+    assert_int_equal(port.partition_read(port.self, 1, &arena, &partition), ERR_OK);
+    assert_int_equal(partition.head, STORE_NO_HEAD);
+    assert_int_equal(partition.part.size, 0);
+    assert_int_equal(port.followers_read(port.self, 0, 7, S(""), 9, &arena, &users, &count, &head), ERR_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(port.users_scan(port.self, 0, &scan, 9, &arena, &all, &count, &head), ERR_OK);
+    assert_true(scan.over);
+    assert_int_equal(count, 1);
+    assert_true(span_equal(all[0].user, S("u1")));
+    assert_int_equal(port.wipe(port.self, 1), ERR_OK);
+    arena_destroy(&arena);
+}
+
 /* At maxmemory new users are refused, those who are there can be rewritten and deleted. */
 static void test_a_full_server_still_settles(void **state)
 {
@@ -255,6 +293,7 @@ static void test_a_full_server_still_settles(void **state)
     assert_int_equal(port.memory_read(port.self, &used, &limit), ERR_OK);
     assert_int_equal(limit, 1);
     assert_true(used > 1);
+    expect_reads_of_a_full_server(port);
     tell("CONFIG SET maxmemory 0");
 
     struct arena arena;
@@ -367,6 +406,36 @@ static void test_urls(void **state)
     }
 }
 
+/* What EXEC is refused for comes behind words of its own. */
+static void test_error_replies_are_judged(void **state)
+{
+    static const struct {
+        const char *text;
+        enum err expected;
+    } replies[] = {
+        {"OOM command not allowed when used memory > 'maxmemory'.", ERR_LIMIT},
+        {"EXECABORT Transaction discarded because of: OOM command not allowed when used memory > "
+         "'maxmemory'.",
+         ERR_LIMIT},
+        {"EXECABORT Transaction discarded because of: READONLY You can't write against a read only "
+         "replica.",
+         ERR_UNREACHABLE},
+        {"EXECABORT Transaction discarded because of previous errors.", ERR_REFUSED},
+        {"LOADING Redis is loading the dataset in memory", ERR_UNREACHABLE},
+        {"MISCONF Redis is configured to save RDB snapshots", ERR_UNREACHABLE},
+        {"MASTERDOWN Link with MASTER is down", ERR_UNREACHABLE},
+        {"NOAUTH Authentication required.", ERR_REFUSED},
+    };
+    (void)state;
+    const struct redis_url url = {.host = "127.0.0.1", .port = 1};
+    struct redis_wire *wire = redis_wire_new(&url, 100);
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        const struct redis_value value = {.kind = REDIS_ERROR, .text = span_from_text(replies[i].text)};
+        assert_int_equal(redis_wire_judge(wire, &value), replies[i].expected);
+    }
+    redis_wire_free(wire);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup(test_it_comes_back_after_kill, flush),
         cmocka_unit_test_setup(test_a_hanging_server_is_not_waited_for, flush),
         cmocka_unit_test_setup(test_a_full_server_still_settles, flush),
+        cmocka_unit_test(test_error_replies_are_judged),
         cmocka_unit_test_setup(test_an_evicting_server_is_refused, flush),
         cmocka_unit_test_setup(test_a_replica_is_waited_for, flush),
         cmocka_unit_test(test_versions_are_compared_as_numbers),
