@@ -58,6 +58,11 @@ enum err redis_info_check(struct span info, struct diag *diag)
     if (is_old(version))
         return diag_set(diag, ERR_REFUSED, 0, 0, "Redis %.*s is too old, 6.2 or later is needed",
                         SPAN_PRINTF(version));
+    if (span_equal_text(redis_info_field(info, "redis_mode"), "cluster"))
+        return diag_set(
+            diag, ERR_REFUSED, 0, 0,
+            "this is a Redis Cluster, which is not supported: a batch of several journal partitions "
+            "is one step of one server; redis.url must name a single primary");
     if (!span_equal_text(policy, "noeviction"))
         return diag_set(
             diag, ERR_REFUSED, 0, 0,

@@ -11,8 +11,8 @@ struct span redis_info_field(struct span info, const char *name);
 /* As a whole number; 0 when there is none. */
 int64_t redis_info_number(struct span info, const char *name);
 
-/* ERR_OK; ERR_UNREACHABLE while it loads or is a replica (that passes); ERR_REFUSED for an evicting policy
- * or a version below 6.2, with the remedy in diag. */
+/* ERR_OK; ERR_UNREACHABLE while it loads or is a replica (that passes); ERR_REFUSED for an evicting policy,
+ * a version below 6.2 or a cluster, with the remedy in diag. */
 WARN_UNUSED enum err redis_info_check(struct span info, struct diag *diag);
 
 #endif

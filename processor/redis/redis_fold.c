@@ -29,7 +29,9 @@ static const struct watched *watched_find(const struct redis_store *store, int32
     return NULL;
 }
 
-/* The watch comes before the reads: whatever changes the head after that spoils the commit. */
+/* The watch comes before the reads: whatever changes the head after that spoils the commit. The head is
+ * read behind the states, so that states which somebody else has changed are seen before anything is made
+ * of them: decision records are given before the commit. */
 enum err redis_fold_read(void *self, struct store_read *reads, size_t count, struct arena *arena)
 {
     struct redis_store *store = self;
@@ -44,18 +46,19 @@ enum err redis_fold_read(void *self, struct store_read *reads, size_t count, str
     for (size_t i = 0; i < count; i++)
         redis_wire_word(store->fold, redis_store_keys(store, reads[i].partition)->head);
     for (size_t i = 0; i < count; i++) {
-        redis_store_gather_get(store->fold, redis_store_keys(store, reads[i].partition)->head);
         if (reads[i].count > 0)
             redis_store_gather_states(store, store->fold, &reads[i]);
+        redis_store_gather_get(store->fold, redis_store_keys(store, reads[i].partition)->head);
     }
     error = redis_wire_send(store->fold);
     if (error == ERR_OK)
         error = redis_store_expect_all(store->fold, &store->scratch, 2, &value);
     for (size_t i = 0; i < count && error == ERR_OK; i++) {
-        error = redis_store_expect(store->fold, arena, &value);
         states = NULL;
-        if (error == ERR_OK && reads[i].count > 0)
+        if (reads[i].count > 0)
             error = redis_store_expect(store->fold, arena, &states);
+        if (error == ERR_OK)
+            error = redis_store_expect(store->fold, arena, &value);
         if (error == ERR_OK) {
             redis_store_take_states(&reads[i], value, states, arena);
             watched_add(store, reads[i].partition, reads[i].head);
