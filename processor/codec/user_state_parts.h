@@ -31,7 +31,7 @@ enum trigger_flag {
 };
 
 /* Flags of a journey and of a step; a step's status is in bits 0 and 1. */
-enum journey_flag { JOURNEY_WAS_SENT = 1, JOURNEY_HAS_DEFERRED = 2 };
+enum journey_flag { JOURNEY_WAS_SENT = 1, JOURNEY_HAS_DEFERRED = 2, JOURNEY_DEFERRED_AFRESH = 4 };
 enum step_flag { STEP_IS_MARKED = 4, STEP_HAS_ATTEMPT = 8 };
 
 #define NAME_TABLE_SIZE 255

@@ -134,7 +134,7 @@ static struct deferred_restart *get_deferred(struct reader *reader)
 
 static void get_journey(struct reader *reader, struct journey *journey)
 {
-    uint32_t flags = (uint32_t)cursor_varint_max(&reader->cursor, 3);
+    uint32_t flags = (uint32_t)cursor_varint_max(&reader->cursor, 7);
     journey->was_sent = (flags & JOURNEY_WAS_SENT) != 0;
     journey->campaign = get_name(reader);
     journey->version = get(reader);
@@ -144,8 +144,10 @@ static void get_journey(struct reader *reader, struct journey *journey)
     journey->steps = ARENA_ARRAY(reader->arena, struct step_state, journey->step_count);
     for (uint32_t i = 0; i < journey->step_count; i++)
         get_step(reader, &journey->steps[i]);
-    if (flags & JOURNEY_HAS_DEFERRED)
+    if (flags & JOURNEY_HAS_DEFERRED) {
         journey->deferred = get_deferred(reader);
+        journey->deferred->afresh = (flags & JOURNEY_DEFERRED_AFRESH) != 0;
+    }
 }
 
 static void get_cancel(struct reader *reader, struct remembered_cancel *cancel)

@@ -95,8 +95,10 @@ static void put_deferred(struct writer *writer, const struct deferred_restart *d
 
 static void put_journey(struct writer *writer, const struct journey *journey)
 {
-    put(writer, (journey->was_sent ? JOURNEY_WAS_SENT : 0u) |
-                    (journey->deferred != NULL ? JOURNEY_HAS_DEFERRED : 0u));
+    put(writer,
+        (journey->was_sent ? JOURNEY_WAS_SENT : 0u) |
+            (journey->deferred != NULL ? JOURNEY_HAS_DEFERRED : 0u) |
+            (journey->deferred != NULL && journey->deferred->afresh ? JOURNEY_DEFERRED_AFRESH : 0u));
     put_name(writer, journey->campaign);
     put(writer, journey->version);
     put_text(writer, journey->key);

@@ -71,7 +71,7 @@ static void cancel_journeys(struct fold_pass *pass, const struct campaign *campa
         }
         if (rule_hits(rule, &journey->trigger, cancel_ms, sides, scope)) {
             cancel_journey(pass, campaign, journey);
-            i += fold_journey_after(pass, i) ? 0 : 1;
+            i += fold_journey_after(pass, i, OUTCOME_CANCELLED) ? 0 : 1;
         } else {
             i++;
         }

@@ -52,7 +52,7 @@ void fold_campaign_end(struct fold *fold, struct user_state *state, const struct
             continue;
         }
         end_steps(&pass, campaign, journey, reason);
-        i += fold_journey_after(&pass, i) ? 0 : 1;
+        i += fold_journey_after(&pass, i, OUTCOME_SKIPPED) ? 0 : 1;
     }
     fold_dates_over(&pass);
 }
@@ -147,7 +147,7 @@ void fold_campaign_migrate(struct fold *fold, struct user_state *state, const st
             continue;
         }
         migrate(&pass, old, current, journey);
-        i += fold_journey_after(&pass, i) ? 0 : 1;
+        i += fold_journey_after(&pass, i, OUTCOME_SKIPPED) ? 0 : 1;
     }
     fold_dates_over(&pass);
 }

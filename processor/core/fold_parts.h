@@ -56,11 +56,9 @@ struct entering {
     bool date_changed; /* replaces what is open, whichever is earlier */
 };
 void fold_enter(struct fold_pass *pass, struct entering *entering);
-/* Carries out a restart that was deferred. */
-void fold_restart_deferred(struct fold_pass *pass, struct journey *journey);
-/* Looks after a journey one of whose steps has just ended: carries out or gives up its deferred restart,
- * and removes it when nothing is pending. True when it was removed. */
-bool fold_journey_after(struct fold_pass *pass, size_t index);
+/* Looks after a journey one of whose steps has just come to `outcome`: carries out or gives up its deferred
+ * restart, and removes it when nothing is pending. True when it was removed. */
+bool fold_journey_after(struct fold_pass *pass, size_t index, enum outcome outcome);
 /* A pending step ends so: now, or by a mark when it may be under way. */
 void fold_end_step(struct fold_pass *pass, const struct campaign *campaign, struct journey *journey,
                    uint32_t step, enum outcome outcome, struct span reason);

@@ -116,6 +116,6 @@ void fold_settled(struct fold *fold, struct user_state *state, const struct sett
     if (place.journey == NULL)
         return;
     apply(&pass, settled, &place);
-    fold_journey_after(&pass, place.index);
+    fold_journey_after(&pass, place.index, settled->outcome);
     fold_dates_over(&pass);
 }

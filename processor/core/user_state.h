@@ -59,6 +59,8 @@ struct deferred_restart {
     struct trigger_facts trigger;
     const int64_t *due_ms; /* a due or NO_DUE for each step of the version */
     uint32_t step_count;
+    bool
+        afresh; /* something went out before: it enters as a new journey once nothing is pending any more */
 };
 #define NO_DUE INT64_MAX
 

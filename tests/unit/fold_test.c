@@ -109,6 +109,62 @@ static void a_restart_after_all_is_in_progress(void **state)
               "next 12:00", "decide 12:00", "= sent second[c] 12:00", "next never"));
 }
 
+static const char one_step[] = "campaign: cart\n"
+                               "type: event\n"
+                               "trigger: {event: cart}\n"
+                               "entry: {cooldown: 61m}\n"
+                               "steps:\n"
+                               "  - {id: first, send: {after: 1h}, channel: push, message: {title: a}}\n";
+
+/* What went out was all there was: the trigger met no open journey, and enters. */
+static void a_restart_after_all_was_over_enters_afresh(void **state)
+{
+    (void)state;
+    run(one_step, 1000,
+        LINES("event e1 cart 10:00 {}", "= scheduled first 11:00", "begin 11:02", "= sent first 11:00",
+              "event e2 cart 11:02 {}", "next now", "settle 11:02", "= scheduled first 12:02",
+              "next 12:02"));
+    run(one_step, 1000, /* with the checks of an entry */
+        LINES("event e1 cart 10:00 {}", "= scheduled first 11:00", "begin 11:00", "= sent first 11:00",
+              "event e2 cart 11:00 {}", "settle 11:00", "= ignored - cooldown", "next never"));
+}
+
+static void a_restart_waits_for_all_that_was_due(void **state)
+{
+    (void)state;
+    run(cart, 1000,
+        LINES("event e1 cart 10:00 {\"cart\":\"c\"}", "= scheduled first[c] 11:00",
+              "= scheduled second[c] 12:00", "begin 11:00", "= sent first[c] 11:00",
+              "event e2 cart 12:01 {\"cart\":\"c\"}", "settle 11:00", "next 12:00", "decide 12:01",
+              "= sent second[c] 12:00", "= scheduled first[c] 13:01", "= scheduled second[c] 14:01"));
+    run(cart, 1000, /* and a newer one takes its place */
+        LINES("event e1 cart 10:00 {\"cart\":\"c\"}", "= scheduled first[c] 11:00",
+              "= scheduled second[c] 12:00", "decide 11:00", "= sent first[c] 11:00",
+              "event e2 cart 12:01 {\"cart\":\"c\"}", "event e3 cart 12:02 {\"cart\":\"c\"}",
+              "= ignored -[c] superseded", "next 12:00", "decide 12:02", "= sent second[c] 12:00",
+              "= scheduled first[c] 13:02", "= scheduled second[c] 14:02"));
+}
+
+static const char keeping[] = "campaign: cart\n"
+                              "type: event\n"
+                              "trigger: {event: cart}\n"
+                              "entry: {when_pending: keep}\n"
+                              "quiet: {from: \"11:30\", to: \"13:00\"}\n"
+                              "steps:\n"
+                              "  - {id: first, send: {after: 1h}, channel: push, message: {title: a}}\n";
+
+static void a_journey_that_was_due_keeps_nobody_out(void **state)
+{
+    (void)state;
+    run(keeping, 1000,
+        LINES("event e1 cart 10:00 {}", "= scheduled first 11:00", "event e2 cart 11:00 {}",
+              "= ignored - pending", "event e3 cart 11:01 {}", "decide 11:01", "= sent first 11:00",
+              "= scheduled first 12:01", "next 12:01"));
+    run(keeping, 1000, /* it was put off instead */
+        LINES("event e1 cart 10:31 {}", "= scheduled first 11:31", "event e2 cart 11:32 {}", "decide 11:32",
+              "= postponed first quiet 13:00", "= ignored - pending", "next 13:00"));
+}
+
 static void restart_always_restarts_also_then(void **state)
 {
     (void)state;
@@ -401,6 +457,9 @@ int main(void)
         cmocka_unit_test(a_mark_survives_a_postponement),
         cmocka_unit_test(a_restart_waits_for_the_mark),
         cmocka_unit_test(a_restart_after_all_is_in_progress),
+        cmocka_unit_test(a_restart_after_all_was_over_enters_afresh),
+        cmocka_unit_test(a_restart_waits_for_all_that_was_due),
+        cmocka_unit_test(a_journey_that_was_due_keeps_nobody_out),
         cmocka_unit_test(restart_always_restarts_also_then),
         cmocka_unit_test(a_newer_trigger_takes_the_place_of_a_deferred_one),
         cmocka_unit_test(a_cancel_ends_a_deferred_restart),

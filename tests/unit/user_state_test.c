@@ -55,6 +55,7 @@ static struct user_state full_state(struct arena *arena)
     dues[0] = NOW_MS + 5;
     dues[1] = NO_DUE;
     *journey->deferred = (struct deferred_restart){
+        .afresh = true,
         .version = 4,
         .trigger = {.kind = TRIGGER_YEARLY,
                     .alternative = 2,
@@ -195,6 +196,7 @@ static void all_of_it_comes_back(void **state)
     const struct journey *journey = &read.journeys.items[0];
     assert_true(journey->was_sent && journey->steps[0].marked);
     assert_int_equal(journey->steps[0].attempt, 2);
+    assert_true(journey->deferred->afresh);
     assert_int_equal(journey->deferred->trigger.day, -20000);
     assert_int_equal(journey->deferred->trigger.alternative, 2);
     assert_true(journey->deferred->due_ms[1] == NO_DUE);
