@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "sim/start.h"
 
 enum part_state { PART_ABSENT, PART_IDLE, PART_READING };
@@ -102,7 +103,7 @@ static void record_give(struct sim_journal *j, int32_t partition, struct journal
     /* A copy of its own, so that who keeps a span beyond `release` is found out. */
     char *copy = malloc(record->value.size + 1);
     if (copy == NULL)
-        abort();
+        memory_exhausted();
     memcpy(copy, record->value.data, record->value.size);
     *event = (struct journal_event){.kind = JOURNAL_RECORD,
                                     .partition = partition,

@@ -126,8 +126,10 @@ static bool is_full(const struct sim_store *store)
     struct sim_connection *c = (connection);                      \
     enum passage passage = request_begin(c, (weight));            \
     enum err error = ERR_UNREACHABLE;                             \
+    c->store->world->sheltered++;                                 \
     if (passage == PASSAGE_GOOD || passage == PASSAGE_UNANSWERED) \
         error = (call);                                           \
+    c->store->world->sheltered--;                                 \
     request_end(c, passage, (weight));                            \
     return passage == PASSAGE_GOOD ? error : ERR_UNREACHABLE
 
@@ -186,9 +188,11 @@ static enum err store_users_scan(void *self, int32_t partition, struct store_sca
     struct store_scan further = *scan;
     enum passage passage = request_begin(c, 5);
     enum err error = ERR_UNREACHABLE;
+    c->store->world->sheltered++;
     if (passage == PASSAGE_GOOD)
         error = c->store->port.users_scan(c->store->memory, partition, &further, limit, arena, users, count,
                                           head);
+    c->store->world->sheltered--;
     request_end(c, passage, 5);
     if (error == ERR_OK) /* who has no answer stands where he stood */
         *scan = further;
@@ -295,12 +299,14 @@ static enum err store_fold_commit(void *self, const struct store_commit *commits
     if (passage == PASSAGE_GOOD && world_strikes(c->store->world, FAULT_STORE_LATE, 40))
         passage = PASSAGE_LATE;
     enum err error = passage == PASSAGE_NOT_SENT ? ERR_UNREACHABLE : ERR_UNKNOWN_OUTCOME;
+    c->store->world->sheltered++;
     if (passage == PASSAGE_GOOD)
         error = commit_now(c->store, commits, count);
     else if (passage == PASSAGE_UNANSWERED)
         (void)commit_now(c->store, commits, count);
     else if (passage == PASSAGE_LATE)
         commit_later(c->store, commits, count);
+    c->store->world->sheltered--;
     request_end(c, passage, 20);
     return error;
 }

@@ -6,7 +6,6 @@
 
 #include "app/definitions.h"
 #include "app/interest.h"
-#include "app/metrics.h"
 #include "codec/mapping.h"
 #include "core/entry.h"
 #include "ports/locale.h"
@@ -20,7 +19,6 @@ struct shared {
     struct arena arena;
     struct locale_port locale;
     struct definitions *definitions;
-    struct metrics *metrics;
     struct interest *interests[2]; /* without and with the campaign that is applied in the middle */
     struct mapping mapping;
     bool faults_given; /* the seeds have these and no others */

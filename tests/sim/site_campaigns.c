@@ -89,7 +89,6 @@ void shared_open(struct shared *shared)
     must(icu_locale_open(&shared->locale), "ICU");
     struct definition_source source = {.find = find_definition};
     shared->definitions = definitions_new(&source, &silent);
-    shared->metrics = metrics_new();
     for (size_t set = 0; set < 2; set++) {
         shared->interests[set] = interest_new();
         for (size_t i = 0; i < LATE_CAMPAIGN + set; i++) {

@@ -229,6 +229,7 @@ static struct site *replay_open(const struct site *site, bool trimmed)
     replay->crowd = site->crowd;
     world_init(&replay->world, site->world.seed, false);
     replay->world.now_us = site->world.now_us;
+    replay->world.sheltered = 1; /* nobody would begin anew here */
     cluster_init(&replay->cluster, &replay->world, site->cluster.journal_partitions);
     for (int32_t p = 0; p < site->cluster.journal_partitions; p++) {
         const struct sim_log *log = &site->cluster.journal[p];

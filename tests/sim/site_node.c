@@ -27,6 +27,7 @@ struct node {
     struct outbox_port outbox_port;
     struct store_port store_port;
     struct engine *engine;
+    struct metrics *metrics;
 
     struct task *intake_task;
     struct sim_registry registry;
@@ -85,6 +86,7 @@ static void run_engine(void *self)
             abort(); /* the simulated journal refuses nothing for good */
     }
     engine_free(node->engine);
+    metrics_free(node->metrics);
     node->engine_ended = true;
     node_ended(node);
 }
@@ -150,7 +152,8 @@ static void open_engine(struct node *node)
                                  .store = &node->store_port,
                                  .clock = {&node->process, wall_ms, monotonic_ms},
                                  .locale = &site->shared->locale};
-    node->engine = engine_new(&options, &ports, site->shared->definitions, site->shared->metrics);
+    node->metrics = metrics_new();
+    node->engine = engine_new(&options, &ports, site->shared->definitions, node->metrics);
     node->engine_task = task_start(&node->process, run_engine, node);
     node->connection.task = node->engine_task;
     sim_journal_bind(node->journal, node->engine_task);

@@ -267,6 +267,13 @@ static void task_main(unsigned high, unsigned low)
     give_way(task);
 }
 
+static struct world *running;
+
+struct world *world_running(void)
+{
+    return running;
+}
+
 static void resume(void *self)
 {
     struct task *task = self;
@@ -274,8 +281,11 @@ static void resume(void *self)
     if (task->finished)
         return;
     world->current = task;
-    if (_setjmp(world->loop) != 0)
+    running = world;
+    if (_setjmp(world->loop) != 0) {
+        running = NULL;
         return;
+    }
     if (task->begun)
         _longjmp(task->place, 1);
     task->begun = true;

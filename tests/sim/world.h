@@ -46,6 +46,7 @@ struct world {
     struct world_event *free_events;
     struct task *current; /* NULL: the queue's own loop runs */
     jmp_buf loop;         /* where a task gives way to */
+    int sheltered;        /* above 0: what runs is a service's, its memory does not fail (tests/alloc) */
     struct arena arena;   /* all that lives as long as the run */
     uint64_t calls;
 };
@@ -75,6 +76,9 @@ enum fault fault_find(const char *name, size_t size);
             world_say((world), __VA_ARGS__); \
     } while (0)
 void world_say(const struct world *world, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The world one of whose tasks runs just now; NULL: none. */
+struct world *world_running(void);
 
 struct process;
 
