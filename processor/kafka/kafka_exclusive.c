@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 
+#define COMING_TIMES 4 /* as long as otherwise */
+
 struct kafka_exclusive {
     struct kafka_watch watch; /* first: the client's opaque */
     rd_kafka_t *client;
@@ -34,15 +36,27 @@ static enum err explain(rd_kafka_error_t *error, const char *doing, struct diag 
     return result;
 }
 
-/* A broker that has just started answers for a while that it coordinates nothing: tried again until then.
- */
+/* The brokers are there, and make or load the topic that they keep transactions in: they do so for the
+ * first that a cluster ever has, which takes a busy machine half a minute. */
+static bool is_coming(const rd_kafka_error_t *error)
+{
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
 static rd_kafka_error_t *begin(rd_kafka_t *client, int timeout_ms)
 {
-    int64_t until_us = kafka_now_us() + (int64_t)timeout_ms * 1000;
+    int64_t began_us = kafka_now_us(), most_us = (int64_t)timeout_ms * 1000;
     for (;;) {
-        int64_t left_ms = (until_us - kafka_now_us()) / 1000;
-        rd_kafka_error_t *error = rd_kafka_init_transactions(client, left_ms < 1 ? 1 : (int)left_ms);
-        if (error == NULL || rd_kafka_error_is_retriable(error) == 0 || kafka_now_us() >= until_us)
+        rd_kafka_error_t *error = rd_kafka_init_transactions(client, timeout_ms);
+        if (error == NULL)
+            return NULL;
+        bool coming = is_coming(error);
+        int64_t spent_us = kafka_now_us() - began_us;
+        if (spent_us >= (coming ? COMING_TIMES * most_us : most_us) ||
+            (!coming && rd_kafka_error_is_retriable(error) == 0))
             return error;
         rd_kafka_error_destroy(error);
         nanosleep(&(struct timespec){0, 50000000}, NULL);
