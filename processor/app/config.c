@@ -336,6 +336,9 @@ static void check_whole(struct loader *loader, struct span path)
                      arena_printf(loader->arena, "`sources`: the topic %.*s is always read; leave it out",
                                   SPAN_PRINTF(events))
                          .data);
+        if (config->sources[i].mapping.format == MAPPING_AVRO && config->registry_url.size == 0)
+            complain(loader, "`registry.url` is not set; a source in the format avro needs it (or "
+                             "avro_single_object, which needs none)");
     }
 }
 

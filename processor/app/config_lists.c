@@ -182,9 +182,8 @@ static void read_source(struct loader *loader, struct form *form, const struct y
     size_t errors = form->errors;
     if (topic != NULL && read_topic(form, topic, "topic", &source->topic))
         source->topic = arena_copy(loader->arena, source->topic);
-    if (format != NULL && form_choice(form, format, "format", formats, &choice) && choice == MAPPING_AVRO)
-        form_error(form, format, "`format`: %s is not supported yet", formats[choice]);
-    spec.format = (enum mapping_format)choice;
+    if (format != NULL && form_choice(form, format, "format", formats, &choice))
+        spec.format = (enum mapping_format)choice;
     choice = CONFIG_SOURCE_EVENTS;
     if (kind != NULL)
         form_choice(form, kind, "kind", kinds, &choice);

@@ -174,8 +174,10 @@ static void check_text(struct form *form, const struct yaml_node *node,
         check_listen(form, node, text);
     else if (strcmp(setting->key, "topics.prefix") == 0 && !name_fits(text, "A-Za-z0-9._-", 100))
         form_expected(form, node, setting->key, "1 to 100 letters, digits, dots, underscores and hyphens");
-    else if (strcmp(setting->key, "registry.url") == 0 && text.size > 0)
-        form_error(form, node, "`registry.url`: a Schema Registry is not supported yet");
+    else if (strcmp(setting->key, "registry.url") == 0 && text.size > 0 &&
+             !span_starts_with(text, SPAN_LITERAL("http://")) &&
+             !span_starts_with(text, SPAN_LITERAL("https://")))
+        form_expected(form, node, setting->key, "a URL that begins with http:// or https://");
 }
 
 static void read_text(struct loader *loader, struct form *form, const struct yaml_node *node,

@@ -118,6 +118,10 @@ static enum err batch_take(struct intake *intake, struct batch *batch, int64_t n
             message->offset < slot->next)
             continue;
         error = intake_take(intake, slot, message, interest, batch->arrived_ms, now_ms);
+        if (intake->schema_after_ms != 0) {
+            batch->taken--;
+            break;
+        }
         slot->next = message->offset + 1;
     }
     intake->ports.interest.release(intake->ports.interest.self, hold);
@@ -128,7 +132,10 @@ static enum err batch_take(struct intake *intake, struct batch *batch, int64_t n
 static enum err batches_take(struct intake *intake, int64_t now_ms)
 {
     enum err error = ERR_OK;
-    while (error == ERR_OK && intake->batch_count > 0 && !full(intake)) {
+    if (now_ms < intake->schema_after_ms)
+        return ERR_OK;
+    intake->schema_after_ms = 0;
+    while (error == ERR_OK && intake->batch_count > 0 && !full(intake) && intake->schema_after_ms == 0) {
         struct batch *batch = &intake->batches[intake->batch_first];
         if (!intake->ports.interest.passed(intake->ports.interest.self, batch->ticket)) {
             if (intake->stuck_since_ms == 0)
@@ -163,7 +170,8 @@ static int poll_timeout_ms(const struct intake *intake, int timeout_ms, int64_t 
     int64_t oldest = intake_blocks_oldest_ms(&intake->blocks);
     if (oldest != INT64_MAX && oldest + intake->window.linger_ms - now_ms < wait)
         wait = oldest + intake->window.linger_ms - now_ms;
-    if ((intake->batch_count > 0 || intake->phase == PHASE_GIVING_UP) && wait > 1)
+    if (((intake->batch_count > 0 && intake->schema_after_ms == 0) || intake->phase == PHASE_GIVING_UP) &&
+        wait > 1)
         wait = 1;
     if ((!progress_idle(&intake->progress) || intake->progress.touched) && wait > 5)
         wait = 5;
@@ -273,6 +281,8 @@ const struct intake_stats *intake_stats(const struct intake *intake)
 struct span intake_trouble(struct intake *intake)
 {
     int64_t now_ms = monotonic_ms(intake);
+    if (intake->schema_after_ms != 0)
+        return span_from_text(intake->schema_trouble);
     if (intake->trouble[0] == 0 && intake->stuck_since_ms != 0 &&
         now_ms - intake->stuck_since_ms > SIEVE_STUCK_MS)
         return SPAN_LITERAL("the campaigns topic cannot be read to its end");

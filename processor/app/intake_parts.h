@@ -85,10 +85,13 @@ struct intake {
     int64_t commit_not_before_ms;
     int64_t give_up_deadline_ms;
     struct steady_clock clock;
-    int64_t wall_max_ms;    /* the clock never goes back here */
-    int64_t stuck_since_ms; /* since when batches wait for the sieve; 0: they do not */
+    int64_t wall_max_ms;     /* the clock never goes back here */
+    int64_t schema_after_ms; /* a record waits for the Schema Registry, which is asked again then; 0: none
+                                does */
+    int64_t stuck_since_ms;  /* since when batches wait for the sieve; 0: they do not */
     struct rate_window window;
     char trouble[256];
+    char schema_trouble[256];
 };
 
 /* intake_group.c */

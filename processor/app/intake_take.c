@@ -4,6 +4,8 @@
 #include "app/intake_parts.h"
 #include "base/hash.h"
 
+#define SCHEMA_AGAIN_MS 500
+
 /* Why a record was refused. */
 struct refusal {
     const char *stage;
@@ -159,6 +161,12 @@ enum err intake_take(struct intake *intake, struct slot *slot, const struct sour
     progress_touch(&intake->progress);
     intake->stats.records++;
     enum err error = entry_read(intake, slot, message, interest, arrived_ms, &entry, &wanted, &refusal);
+    if (error == ERR_UNREACHABLE) { /* the Schema Registry is away: the record is taken later */
+        intake->stats.records--;
+        intake->schema_after_ms = now_ms + SCHEMA_AGAIN_MS;
+        snprintf(intake->schema_trouble, sizeof intake->schema_trouble, "%.200s", refusal.diag.text);
+        return ERR_OK;
+    }
     if (error == ERR_OK && !wanted) {
         intake->stats.dropped++;
         return ERR_OK;

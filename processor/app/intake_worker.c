@@ -9,6 +9,7 @@
 #include "base/uuid.h"
 #include "kafka/kafka_appender.h"
 #include "kafka/kafka_source.h"
+#include "kafka/schema_registry.h"
 #include "redis/redis_store.h"
 
 #define TURN_WAIT_MS 10
@@ -23,6 +24,8 @@ struct intake_parts_open {
     struct kafka_source *source;
     struct kafka_appender *appender;
     struct intake *intake;
+    struct schema_registry *schemas; /* NULL: no source needs it */
+    struct avro_registry_port schemas_port;
     struct redis_store *store; /* only asked how full it is */
     struct store_room room;
     struct arena arena;
@@ -57,6 +60,21 @@ static enum err list_sources(const struct config *config, struct arena *arena,
     return mapping_compile(&plain, arena, &list[(*count)++].mapping, diag);
 }
 
+/* Gives the sources in Avro the Schema Registry. */
+static enum err open_schemas(const struct config *config, struct intake_source *sources, size_t count,
+                             struct intake_parts_open *open, struct diag *diag)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (sources[i].mapping.format != MAPPING_AVRO)
+            continue;
+        if (open->schemas == NULL && schema_registry_open(config->registry_url, &open->schemas) != ERR_OK)
+            return diag_set(diag, ERR_NO_MEMORY, 0, 0, "registry.url: no client can be made");
+        open->schemas_port = schema_registry_port(open->schemas);
+        sources[i].mapping.registry = &open->schemas_port;
+    }
+    return ERR_OK;
+}
+
 static struct intake_settings make_settings(const struct intake_worker *worker,
                                             const struct intake_source *sources, size_t count,
                                             struct arena *arena)
@@ -88,6 +106,8 @@ static enum err open_parts(const struct intake_worker *worker, struct intake_par
     struct intake_source *sources;
     size_t count;
     enum err error = list_sources(shared->config, &open->arena, &sources, &count, diag);
+    if (error == ERR_OK)
+        error = open_schemas(shared->config, sources, count, open, diag);
     if (error != ERR_OK)
         return error;
     const char **topics = ARENA_ARRAY(&open->arena, const char *, count);
@@ -138,6 +158,7 @@ static bool close_parts(struct intake_parts_open *open)
     bool all = true;
     if (open->intake != NULL)
         intake_free(open->intake);
+    schema_registry_close(open->schemas);
     if (open->source != NULL)
         all = kafka_source_destroy(open->source);
     if (open->appender != NULL)

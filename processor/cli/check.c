@@ -7,6 +7,7 @@
 #include "cli/service.h"
 #include "codec/campaign_dir.h"
 #include "codec/policy_yaml.h"
+#include "kafka/schema_registry.h"
 #include "redis/redis_store.h"
 
 #define POLICY_MAX_BYTES (1024 * 1024)
@@ -198,6 +199,23 @@ static void check_redis(struct check *check)
     redis_store_close(store);
 }
 
+/* ---- the Schema Registry ---- */
+
+static void check_registry(struct check *check)
+{
+    struct schema_registry *registry;
+    struct diag diag = {0};
+    if (check->config->registry_url.size == 0 ||
+        schema_registry_open(check->config->registry_url, &registry) != ERR_OK)
+        return;
+    enum err error = schema_registry_check(registry, &diag);
+    if (error != ERR_OK)
+        complain_service(check, "registry.url", error, &diag);
+    else
+        printf("ok  Schema Registry\n");
+    schema_registry_close(registry);
+}
+
 static int run(const struct cli_call *call)
 {
     struct config *config;
@@ -211,6 +229,7 @@ static int run(const struct cli_call *call)
         check_policy(&check);
     check_kafka(&check);
     check_redis(&check);
+    check_registry(&check);
     if (check.unreachable)
         return CLI_UNREACHABLE;
     return check.wrong > 0 ? CLI_WRONG : CLI_DONE;
@@ -220,7 +239,7 @@ const struct cli_command cli_check = {
     .name = "check",
     .arguments = "[DIR]",
     .most_arguments = 1,
-    .summary = "Check configuration, policy, campaigns, topics, Kafka and Redis.",
+    .summary = "Check configuration, policy, campaigns, topics, Kafka, Redis and registry.",
     .help =
         "Prints everything that is wrong, with what to do about it, and exits with 1 (3 when a service\n"
         "cannot be reached). With DIR its campaigns are checked too.",

@@ -3,6 +3,7 @@
 #include "app/own_topics.h"
 #include "cli/service.h"
 #include "kafka/kafka_log.h"
+#include "kafka/schema_registry.h"
 
 #define QUEUE_KBYTES "4096" /* a partition: there may be many */
 #define POLL_MS 100
@@ -24,6 +25,8 @@ struct topic_input {
     struct arena batch;  /* headers of the record that was handed out */
     struct lane *lanes;
     size_t count, capacity;
+    struct schema_registry *schemas; /* NULL: no source needs it */
+    struct avro_registry_port schemas_port;
     struct lane *out; /* whose record was handed out last */
 };
 
@@ -80,6 +83,23 @@ static enum err partitions_find(const struct topic_input *input, struct span top
     return error;
 }
 
+/* A source in Avro is given the Schema Registry. */
+static enum err schemas_give(struct topic_input *input, const struct config_source **source,
+                             struct diag *diag)
+{
+    if ((*source)->mapping.format != MAPPING_AVRO)
+        return ERR_OK;
+    if (input->schemas == NULL &&
+        schema_registry_open(input->config->registry_url, &input->schemas) != ERR_OK)
+        return diag_set(diag, ERR_NO_MEMORY, 0, 0, "registry.url: no client can be made");
+    input->schemas_port = schema_registry_port(input->schemas);
+    struct config_source *copy = ARENA_NEW(input->arena, struct config_source);
+    *copy = **source;
+    copy->mapping.registry = &input->schemas_port;
+    *source = copy;
+    return ERR_OK;
+}
+
 static enum err topic_open(struct topic_input *input, struct span topic, int64_t since_ms,
                            struct diag *diag)
 {
@@ -90,7 +110,9 @@ static enum err topic_open(struct topic_input *input, struct span topic, int64_t
             "`%.*s` is none of the configuration's `sources`, which say how its records are read",
             SPAN_PRINTF(topic));
     int32_t partitions = 0;
-    enum err error = partitions_find(input, source->topic, &partitions, diag);
+    enum err error = schemas_give(input, &source, diag);
+    if (error == ERR_OK)
+        error = partitions_find(input, source->topic, &partitions, diag);
     for (int32_t p = 0; error == ERR_OK && p < partitions; p++) {
         struct lane *lane = ARENA_PUSH(input->arena, &input->lanes, &input->count, &input->capacity);
         *lane = (struct lane){.source = source, .partition = p};
@@ -129,6 +151,7 @@ void topic_input_close(struct topic_input *input)
         return;
     for (size_t i = 0; i < input->count; i++)
         kafka_log_close(input->lanes[i].log);
+    schema_registry_close(input->schemas);
     arena_destroy(&input->batch);
 }
 

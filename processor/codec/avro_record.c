@@ -10,6 +10,7 @@
 #define VARINT_BYTES 10
 #define DECIMAL_BYTES 16
 #define SINGLE_OBJECT_HEADER 10
+#define NUMBERED_HEADER 5
 #define TIME_MIN_S INT64_C(-62135596800)
 #define TIME_MAX_S INT64_C(253402300799)
 
@@ -401,4 +402,20 @@ enum err avro_single_object_read(struct span bytes, const struct avro_schemas *s
                                     schemas->list[i].type, limits, arena, value, diag);
     return diag_set(diag, ERR_NOT_FOUND, 0, 0, "no schema of the source has the fingerprint %016llx",
                     (unsigned long long)fingerprint);
+}
+
+enum err avro_numbered_read(struct span bytes, const struct avro_registry_port *registry,
+                            const struct avro_limits *limits, struct arena *arena, struct value *value,
+                            struct diag *diag)
+{
+    if (bytes.size < NUMBERED_HEADER || bytes.data[0] != 0)
+        return diag_set(diag, ERR_SYNTAX, 0, 0, "not Avro with a schema's id: it begins with 00");
+    uint32_t id = 0;
+    for (size_t i = 1; i < NUMBERED_HEADER; i++)
+        id = id << 8 | (unsigned char)bytes.data[i];
+    const struct avro_type *type;
+    enum err error = registry->find(registry->self, id, &type, diag);
+    return error == ERR_OK ? avro_record_read(span_slice(bytes, NUMBERED_HEADER, bytes.size), type, limits,
+                                              arena, value, diag)
+                           : error;
 }

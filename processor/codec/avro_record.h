@@ -29,6 +29,14 @@ struct avro_schemas {
     size_t count;
 };
 
+/* Whoever knows schemas by number, a Schema Registry. */
+struct avro_registry_port {
+    void *self;
+    /* The schema, valid until the next call. ERR_NOT_FOUND, ERR_INVALID, ERR_LIMIT: there is none that
+     * could be read with (diag); ERR_UNREACHABLE: ask again later (diag). */
+    enum err (*find)(void *self, uint32_t id, const struct avro_type **type, struct diag *diag);
+};
+
 /* Reads one value that takes all of `bytes`; strings point into them. On an error *value is not written.
  * Errors, with a sentence in *diag: ERR_TRUNCATED, ERR_CORRUPT, ERR_SYNTAX (not UTF-8), ERR_OVERFLOW,
  * ERR_LIMIT. */
@@ -41,5 +49,11 @@ WARN_UNUSED enum err avro_record_read(struct span bytes, const struct avro_type 
 WARN_UNUSED enum err avro_single_object_read(struct span bytes, const struct avro_schemas *schemas,
                                              const struct avro_limits *limits, struct arena *arena,
                                              struct value *value, struct diag *diag);
+
+/* The same behind the head of Confluent's wire format: 00, then the schema's number, most significant byte
+ * first. Also the registry's errors. */
+WARN_UNUSED enum err avro_numbered_read(struct span bytes, const struct avro_registry_port *registry,
+                                        const struct avro_limits *limits, struct arena *arena,
+                                        struct value *value, struct diag *diag);
 
 #endif

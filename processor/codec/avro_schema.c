@@ -263,15 +263,26 @@ static enum err read_type(struct reader *reader, struct value schema, struct spa
     return read_object(reader, schema, value_span(*inner), namespace, read);
 }
 
-enum err avro_schema_read(struct span json, struct arena *arena, const struct avro_type **type,
-                          struct diag *diag)
+enum err avro_schema_read_all(const struct span *texts, size_t count, struct arena *arena,
+                              const struct avro_type **type, struct diag *diag)
 {
-    struct value schema;
     struct reader reader = {.arena = arena, .diag = diag};
     struct json_limits limits = json_limits_document;
     limits.bytes = AVRO_SCHEMA_BYTES;
-    enum err error = json_parse(json, &limits, arena, &schema, diag);
-    return error == ERR_OK ? read_type(&reader, schema, nothing, type) : error;
+    enum err error = ERR_OK;
+    for (size_t i = 0; error == ERR_OK && i < count; i++) {
+        struct value schema;
+        error = json_parse(texts[i], &limits, arena, &schema, diag);
+        if (error == ERR_OK)
+            error = read_type(&reader, schema, nothing, type);
+    }
+    return error;
+}
+
+enum err avro_schema_read(struct span json, struct arena *arena, const struct avro_type **type,
+                          struct diag *diag)
+{
+    return avro_schema_read_all(&json, 1, arena, type, diag);
 }
 
 /* ---- the canonical form ---- */

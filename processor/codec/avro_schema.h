@@ -67,6 +67,10 @@ struct avro_type {
 WARN_UNUSED enum err avro_schema_read(struct span json, struct arena *arena, const struct avro_type **type,
                                       struct diag *diag);
 
+/* The last of several texts, each of which may name what those before it define. */
+WARN_UNUSED enum err avro_schema_read_all(const struct span *texts, size_t count, struct arena *arena,
+                                          const struct avro_type **type, struct diag *diag);
+
 /* Appends the Parsing Canonical Form ("Transforming into Parsing Canonical Form"). */
 void avro_schema_write_canonical(struct buf *buf, const struct avro_type *type);
 

@@ -11,6 +11,7 @@ static const char *const field_names[MAPPING_FIELD_COUNT] = {"id", "user", "name
 static const char *const default_places[][MAPPING_FIELD_COUNT] = {
     [MAPPING_JSON] = {"/id", "/user", "/name", "/time", "/attributes"},
     [MAPPING_CLOUDEVENTS] = {"/id", "/subject", "/type", "/time", "/data"},
+    [MAPPING_AVRO] = {"/id", "/user", "/name", "/time", "/attributes"},
     [MAPPING_AVRO_SINGLE_OBJECT] = {"/id", "/user", "/name", "/time", "/attributes"},
 };
 
@@ -116,9 +117,6 @@ static enum err check_constant(struct mapping_field *field, enum mapping_field_n
 enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena, struct mapping *mapping,
                          struct diag *diag)
 {
-    if (spec->format == MAPPING_AVRO)
-        return diag_set(diag, ERR_INVALID, 0, 0,
-                        "format: avro is not supported yet (avro_single_object is)");
     const struct mapping_place *places[] = {&spec->id, &spec->user, &spec->name, &spec->time,
                                             &spec->attributes};
     *mapping = (struct mapping){.format = spec->format, .schemas = spec->schemas, .flat = true};

@@ -46,6 +46,7 @@ enum mapping_field_name {
 struct mapping {
     enum mapping_format format;
     struct avro_schemas schemas;
+    const struct avro_registry_port *registry; /* AVRO: set by who opens it, before records are read */
     /* Where no pointer has more than one step: which field a member may be (1 + its number, 0: none), by
      * a mark of the member's name. */
     bool flat;
@@ -55,7 +56,7 @@ struct mapping {
 
 /* Compiles; texts are copied into `arena`, which the mapping lives in.
  * ERR_INVALID with a sentence in *diag: a malformed pointer, a constant that can be no such field (a
- * constant id or attributes never can), AVRO (not supported yet). */
+ * constant id or attributes never can). */
 WARN_UNUSED enum err mapping_compile(const struct mapping_spec *spec, struct arena *arena,
                                      struct mapping *mapping, struct diag *diag);
 

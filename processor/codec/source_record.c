@@ -200,7 +200,10 @@ static enum err parse_avro(const struct source_record *record, const struct mapp
     const struct avro_limits avro = {.depth = RECORD_DEPTH, .entries = limits->record_bytes};
     if (record->value.size > limits->record_bytes)
         return diag_set(diag, ERR_LIMIT, 0, 0, "more than %zu bytes", limits->record_bytes);
-    enum err error = avro_single_object_read(record->value, &mapping->schemas, &avro, arena, value, diag);
+    enum err error =
+        mapping->format == MAPPING_AVRO
+            ? avro_numbered_read(record->value, mapping->registry, &avro, arena, value, diag)
+            : avro_single_object_read(record->value, &mapping->schemas, &avro, arena, value, diag);
     if (error == ERR_OK && value->kind != VALUE_MAP)
         return diag_set(diag, ERR_TYPE, 0, 0, "the schema must be a record");
     return error;
@@ -210,7 +213,7 @@ static enum err parse_record(const struct source_record *record, const struct ma
                              const struct record_limits *limits, struct arena *arena, struct value *value,
                              struct diag *diag)
 {
-    if (mapping->format == MAPPING_AVRO_SINGLE_OBJECT)
+    if (mapping->format == MAPPING_AVRO || mapping->format == MAPPING_AVRO_SINGLE_OBJECT)
         return parse_avro(record, mapping, limits, arena, value, diag);
     struct json_limits json = {.bytes = limits->record_bytes,
                                .depth = RECORD_DEPTH,

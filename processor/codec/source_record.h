@@ -40,7 +40,8 @@ extern const struct record_limits record_limits_default;
 /* Reads an event. `user` stays empty where the record has none (an event about a thing; who knows of no
  * such thing refuses it); id and time default to the record's. arrived_ms is the caller's to set.
  * Errors, all meaning "refuse this record" with the reason in *diag: ERR_SYNTAX, ERR_OVERFLOW, ERR_LIMIT,
- * ERR_TYPE, ERR_INVALID, ERR_NOT_FOUND. */
+ * ERR_TYPE, ERR_INVALID, ERR_NOT_FOUND and others; but ERR_UNREACHABLE: the Schema Registry is away, try
+ * again. */
 WARN_UNUSED enum err source_record_read_event(const struct source_record *record,
                                               const struct mapping *mapping,
                                               const struct record_limits *limits, struct arena *arena,

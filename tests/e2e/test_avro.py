@@ -1,7 +1,9 @@
 """Sources in Avro: what a producer wrote with a schema becomes messages; what fits no schema is set aside."""
 
+import http.server
 import json
 import struct
+import threading
 
 from harness.site import now_ms
 
@@ -79,3 +81,74 @@ def test_single_objects(site):
     assert [letter.value for letter in letters] == bad
     said = [letter.header("__connect.errors.exception.message") for letter in letters]
     assert "the record ends inside a value" in said[0] and "fingerprint 0000000000000000" in said[1] and "C3 01" in said[2]
+
+
+class Registry(http.server.BaseHTTPRequestHandler):
+    """The paths of Confluent's interface that a reader asks for."""
+
+    answers, asked = {}, []
+
+    def do_GET(self):
+        type(self).asked.append(self.path)
+        known = self.answers.get(self.path)
+        body = json.dumps({"error_code": 40403, "message": "Schema not found"} if known is None else known).encode()
+        self.send_response(404 if known is None else 200)
+        self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(port=0):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Registry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def test_schemas_of_a_registry(site):
+    kind = SCHEMA["fields"][3]["type"]
+    named = dict(SCHEMA, fields=[dict(field, type="Kind") if field["name"] == "kind" else field for field in SCHEMA["fields"]])
+    Registry.answers = {
+        "/subjects": [],
+        "/schemas/ids/7": {"schema": json.dumps(named), "references": [{"name": "app.Kind", "subject": "a kind", "version": 2}]},
+        "/subjects/a%20kind/versions/2": {"schema": json.dumps(dict(kind, namespace="app"))},
+    }
+    server = serve()
+    port = server.server_address[1]
+    made = site(campaigns=CAMPAIGNS)
+    topic = made.prefix + "app.events"
+    made.topics.create(topic, 1)
+    made.values["registry"] = {"url": f"http://127.0.0.1:{port}/"}
+    made.values["sources"].append({"topic": topic, "format": "avro", "map": {
+        "user": "/who", "name": "=seen", "time": "/at", "attributes": ""}})
+    made.write_config(made.values)
+    made.prepare()
+    assert "ok  Schema Registry" in made.run("check").stdout
+    run = made.start()
+    outbound, dead = made.reader("out.push"), made.reader("dlq")
+
+    made.topics.put(topic, "k", b"\0\0\0\0\x08" + record("lost"))
+    for user in ("nora", "emil"):
+        made.topics.put(topic, "k", b"\0\0\0\0\x07" + record(user))
+    made.flush()
+    assert {message.key for message in outbound.wait(2)} == {b"nora", b"emil"}
+    [letter] = dead.wait(1)
+    assert b"lost" in letter.value
+    assert "/schemas/ids/8" in letter.header("__connect.errors.exception.message")
+    assert Registry.asked.count("/schemas/ids/7") == 1, "asked once for all records"
+
+    # Away: records wait, and nothing is refused.
+    Registry.answers["/schemas/ids/9"] = Registry.answers["/schemas/ids/7"]
+    server.shutdown()
+    server.server_close()
+    made.topics.put(topic, "k", b"\0\0\0\0\x09" + record("late"))
+    made.flush()
+    run.wait_log("the Schema Registry does not answer", 30)
+    assert made.run("check", code=3).stderr.count("registry.url") == 1
+    server = serve(port)
+    assert [message.key for message in outbound.wait(3, 30)][2] == b"late"
+    dead.none_for(0.5)
+    server.shutdown()

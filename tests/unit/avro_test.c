@@ -263,6 +263,43 @@ static void a_single_object_names_its_schema(void **state)
     assert_int_equal(avro_single_object_read(object, &schemas, &limits, &arena, &value, &diag), ERR_SYNTAX);
 }
 
+static enum err find_seven(void *self, uint32_t id, const struct avro_type **type, struct diag *why)
+{
+    *type = self;
+    return id == 7 ? ERR_OK : diag_set(why, ERR_UNREACHABLE, 0, 0, "is away");
+}
+
+static void a_number_names_the_schema_in_a_registry(void **state)
+{
+    (void)state;
+    const struct avro_registry_port port = {(void *)(uintptr_t)schema("\"string\""), find_seven};
+    struct value value;
+    assert_int_equal(
+        avro_numbered_read(SPAN_LITERAL("\0\0\0\0\x07\x04hi"), &port, &limits, &arena, &value, &diag),
+        ERR_OK);
+    assert_true(span_equal_text(value_span(value), "hi"));
+    assert_int_equal(
+        avro_numbered_read(SPAN_LITERAL("\0\x07\0\0\0\x04hi"), &port, &limits, &arena, &value, &diag),
+        ERR_UNREACHABLE);
+    assert_string_equal(diag.text, "is away");
+    assert_int_equal(avro_numbered_read(SPAN_LITERAL("\0\0\0\0"), &port, &limits, &arena, &value, &diag),
+                     ERR_SYNTAX);
+    assert_int_equal(avro_numbered_read(SPAN_LITERAL("{\"a\":1}"), &port, &limits, &arena, &value, &diag),
+                     ERR_SYNTAX);
+}
+
+static void a_schema_may_name_what_others_define(void **state)
+{
+    (void)state;
+    const struct span texts[] = {
+        SPAN_LITERAL("{\"type\":\"fixed\",\"name\":\"a.F\",\"size\":2}"),
+        SPAN_LITERAL(
+            "{\"type\":\"record\",\"name\":\"a.R\",\"fields\":[{\"name\":\"f\",\"type\":\"F\"}]}")};
+    const struct avro_type *type;
+    assert_int_equal(avro_schema_read_all(texts, 2, &arena, &type, &diag), ERR_OK);
+    assert_true(span_equal_text(type->fields[0].type->name, "a.F"));
+}
+
 int main(void)
 {
     arena_init(&arena, 0);
@@ -274,6 +311,8 @@ int main(void)
         cmocka_unit_test(logical_values),
         cmocka_unit_test(bytes_that_are_none_are_refused),
         cmocka_unit_test(a_single_object_names_its_schema),
+        cmocka_unit_test(a_number_names_the_schema_in_a_registry),
+        cmocka_unit_test(a_schema_may_name_what_others_define),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_destroy(&arena);

@@ -247,7 +247,9 @@ static void what_is_wrong_is_said_with_its_place(void **state)
         {KAFKA "sources: [{topic: declic.events}]\n", NULL, NULL,
          "F: `sources`: the topic declic.events is always read; leave it out\n"},
         {KAFKA "sources: [{topic: a, format: avro}]\n", NULL, NULL,
-         "F:2:30: `format`: avro is not supported yet\n"},
+         "F: `registry.url` is not set; a source in the format avro needs it (or avro_single_object, which "
+         "needs "
+         "none)\n"},
         {KAFKA "sources: [{topic: a, format: avro_single_object}]\n", NULL, NULL,
          "F:2:11: `schemas` is missing: the files of the Avro schemas that records of this source may "
          "have\n"},
@@ -267,8 +269,9 @@ static void what_is_wrong_is_said_with_its_place(void **state)
          "F:2:28: unknown key `usr` in a mapping; did you mean `user`?\n"},
         {KAFKA "outbound: {format: avro}\n", NULL, NULL,
          "F:2:20: `outbound.format`: avro is not supported yet\n"},
-        {KAFKA "registry: {url: \"http://x\"}\n", NULL, NULL,
-         "F:2:17: `registry.url`: a Schema Registry is not supported yet\n"},
+        {KAFKA "registry: {url: \"x:8081\"}\n", NULL, NULL,
+         "F:2:17: `registry.url`: expected a URL that begins with http:// or https://, found text "
+         "`x:8081`\n"},
         {KAFKA "topics: {prefix: \"a b\"}\n", NULL, NULL,
          "F:2:18: `topics.prefix`: expected 1 to 100 letters, digits, dots, underscores and hyphens, found "
          "text "

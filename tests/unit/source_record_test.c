@@ -277,7 +277,6 @@ static void mappings_that_cannot_be(void **state)
         {{.name = constant("a b")}, "name: must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -"},
         {{.user = constant("")}, "user: is empty"},
         {{.time = constant("now")}, "time: the constant is no RFC 3339 time"},
-        {{.format = MAPPING_AVRO}, "format: avro is not supported yet (avro_single_object is)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct mapping mapping;

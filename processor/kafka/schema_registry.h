@@ -1,0 +1,23 @@
+/* A Schema Registry (Confluent's HTTP interface) as a reader of Avro asks it: schemas by id, kept once they
+ * are known, since an id's schema never changes.
+ *
+ * Belongs to one thread. Asking blocks, some seconds at most.
+ */
+#ifndef DECLIC_KAFKA_SCHEMA_REGISTRY_H
+#define DECLIC_KAFKA_SCHEMA_REGISTRY_H
+
+#include "codec/avro_record.h"
+
+struct schema_registry;
+
+/* `url`: http:// or https://, with user and password where it needs them; copied. Asks nothing yet.
+ * Error: ERR_NO_MEMORY. */
+WARN_UNUSED enum err schema_registry_open(struct span url, struct schema_registry **registry);
+void schema_registry_close(struct schema_registry *registry);
+
+struct avro_registry_port schema_registry_port(struct schema_registry *registry);
+
+/* Whether it answers. ERR_UNREACHABLE: diag says why not. */
+WARN_UNUSED enum err schema_registry_check(struct schema_registry *registry, struct diag *diag);
+
+#endif
