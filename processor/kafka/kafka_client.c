@@ -119,6 +119,13 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
                  log_number("times", (int64_t)times));
 }
 
+/* What an operator may change, but does not have to: the client's own are 10 s and 5 minutes, and as long
+ * can a broker that is back, or the successor of one that is not, go unnoticed. */
+static const struct kafka_fixed defaults[] = {
+    {"reconnect.backoff.max.ms", "1000"},
+    {"topic.metadata.refresh.interval.ms", "5000"},
+};
+
 static bool conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct diag *diag)
 {
     char reason[256];
@@ -134,6 +141,8 @@ rd_kafka_conf_t *kafka_client_conf(const struct kafka_properties *properties,
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool good = true;
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+        kafka_client_set(conf, defaults[i].name, defaults[i].value);
     rd_kafka_conf_set_opaque(conf, watch);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);

@@ -55,9 +55,9 @@ void kafka_watch_error(struct kafka_watch *watch, rd_kafka_resp_err_t error, con
 /* The last error noted, "" when none was; copied to `text`. */
 void kafka_watch_last_error(struct kafka_watch *watch, char *text, size_t size);
 
-/* A configuration with the operator's properties and then `fixed`, errors and log lines going to the watch,
- * which is also the opaque. To be given to kafka_client_new.
- * NULL when the client library refuses a property: diag (which may be NULL) says which and why. */
+/* A configuration with our defaults, the operator's properties and then `fixed`, errors and log lines going
+ * to the watch, which is also the opaque. To be given to kafka_client_new. NULL when the client library
+ * refuses a property: diag (which may be NULL) says which and why. */
 rd_kafka_conf_t *kafka_client_conf(const struct kafka_properties *properties,
                                    const struct kafka_fixed *fixed, size_t fixed_count,
                                    struct kafka_watch *watch, struct diag *diag);

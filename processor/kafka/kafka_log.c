@@ -10,8 +10,9 @@
 struct kafka_log {
     struct kafka_watch watch; /* first: the client's opaque */
     rd_kafka_t *client;
-    rd_kafka_t *asker; /* for the log's ends: a broker answers a connection in order, so behind the
-                          reader's fetches a question would wait for the next record */
+    rd_kafka_t *asker;       /* for the log's ends: a broker answers a connection in order, so behind the
+                                reader's fetches a question would wait for the next record */
+    rd_kafka_topic_t *asked; /* without a handle a client does not look where a partition moved to */
     char *topic;
     int32_t partition;
     rd_kafka_message_t *message; /* handed out */
@@ -66,6 +67,7 @@ enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_lo
         kafka_log_close(l);
         return ERR_INVALID;
     }
+    l->asked = checked(rd_kafka_topic_new(l->asker, l->topic, NULL));
     (void)rd_kafka_poll_set_consumer(l->client);
     assign(l, RD_KAFKA_OFFSET_BEGINNING);
     *log = l;
@@ -86,6 +88,8 @@ void kafka_log_close(struct kafka_log *log)
     message_drop(log);
     if (log->client != NULL)
         rd_kafka_destroy_flags(log->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (log->asked != NULL)
+        rd_kafka_topic_destroy(log->asked);
     if (log->asker != NULL)
         rd_kafka_destroy_flags(log->asker, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     kafka_watch_destroy(&log->watch);

@@ -25,6 +25,9 @@ struct answers {
 struct kafka_watermark {
     struct kafka_watch watch; /* first: the opaque of both clients */
     rd_kafka_t *uncommitted, *committed;
+    /* Without a handle of the topic a client looks for its partitions' leaders once, and not again when
+     * they have moved. */
+    rd_kafka_topic_t *handles[2];
     char *topic;
     void (*wake)(void *context);
     void *context;
@@ -200,6 +203,9 @@ static rd_kafka_t *client_open(struct kafka_watermark *w, const struct kafka_pro
 
 static void watermark_free(struct kafka_watermark *w)
 {
+    for (size_t i = 0; i < 2; i++)
+        if (w->handles[i] != NULL)
+            rd_kafka_topic_destroy(w->handles[i]);
     if (w->uncommitted != NULL)
         rd_kafka_destroy(w->uncommitted);
     if (w->committed != NULL)
@@ -233,6 +239,8 @@ enum err kafka_watermark_open(const struct kafka_properties *properties, const c
         watermark_free(w);
         return ERR_INVALID;
     }
+    w->handles[0] = checked(rd_kafka_topic_new(w->uncommitted, w->topic, NULL));
+    w->handles[1] = checked(rd_kafka_topic_new(w->committed, w->topic, NULL));
     if (pthread_create(&w->thread, NULL, watermark_thread, w) != 0)
         abort();
     *watermark = w;
