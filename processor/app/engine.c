@@ -49,6 +49,8 @@ struct engine *engine_new(const struct engine_options *options, const struct eng
     engine->sweep.partition = -1;
     engine->now_ms = steady_clock_now(&engine->clock);
     engine->monotonic_ms = ports->clock.monotonic_ms(ports->clock.self);
+    for (int producer = 0; producer < PRODUCERS; producer++)
+        engine->transactions[producer].fire_users = options->bounds.fire_users;
     return engine;
 }
 

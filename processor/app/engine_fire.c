@@ -82,7 +82,7 @@ static void begin(struct firing *firing)
 /* Takes due users, up to the bound, out of the horizons of this producer's partitions. */
 static size_t take_due(struct engine *engine, int producer, struct salvo *salvos)
 {
-    size_t salvo_count = 0, left = engine->options.bounds.fire_users;
+    size_t salvo_count = 0, left = engine->transactions[producer].fire_users;
     /* Begin at another partition each time, so that none waits behind a busy one. */
     size_t start = engine->fire_turn++;
     for (size_t i = 0; i < engine->partition_slots && left > 0; i++) {

@@ -124,6 +124,15 @@ static void observe_lateness(struct engine *engine, const struct transaction *tr
     metrics_count(&engine->numbers, METRIC_MESSAGES, (int64_t)transaction->due_count);
 }
 
+/* Brokers that are too slow for a transaction of this size would be so again, and for ever. */
+static void adapt_size(const struct engine *engine, struct transaction *transaction,
+                       enum outbox_outcome outcome)
+{
+    size_t most = engine->options.bounds.fire_users, least = most < FIRE_USERS_MIN ? most : FIRE_USERS_MIN;
+    size_t users = outcome == OUTBOX_COMMITTED ? transaction->fire_users * 2 : transaction->fire_users / 2;
+    transaction->fire_users = users > most ? most : users < least ? least : users;
+}
+
 static void take_outcome(struct engine *engine, int producer, const struct outbox_result *result)
 {
     struct transaction *transaction = &engine->transactions[producer];
@@ -141,6 +150,7 @@ static void take_outcome(struct engine *engine, int producer, const struct outbo
                  log_number("worker", engine->options.worker), log_number("producer", producer),
                  log_text("error", result->text == NULL ? "" : result->text));
     transaction->open = false;
+    adapt_size(engine, transaction, result->outcome);
     if (result->outcome == OUTBOX_ABORTED)
         transaction->not_before_ms = engine->monotonic_ms + ABORTED_PAUSE_MS;
     struct outcome_walk walk = {engine, producer, result};

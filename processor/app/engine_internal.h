@@ -20,6 +20,7 @@
 #define ORPHAN_LAG_MS 1000  /* a mark not passed for this long: somebody's transaction is open */
 #define STORE_RETRY_MS 500
 #define NOTES_WAIT_MS 3000
+#define FIRE_USERS_MIN 64 /* a transaction is not made smaller than this after failures */
 #define ABORTED_PAUSE_MS                                                            \
     100 /* a member that was thrown out and does not know it yet is refused at once \
          */
@@ -118,7 +119,9 @@ struct transaction {
         int32_t partition;
     } * touched;
     size_t touched_count, touched_capacity;
-    int64_t *dues; /* of its messages, for the lateness histogram */
+    size_t fire_users; /* at most so many are taken: fewer after a transaction that failed, within the
+                          bounds */
+    int64_t *dues;     /* of its messages, for the lateness histogram */
     size_t due_count, due_capacity;
     uint32_t next_cookie;
 };

@@ -35,6 +35,7 @@ struct world {
     struct world_list log;       /* records of the journal's partition */
     int64_t log_start;           /* nothing below is there any more */
     int64_t sweep_every_ms;      /* of engines made from now on; 0: never */
+    size_t slow_from;            /* transactions of so many outbound records or more fail; 0: none do */
     struct world_list decisions; /* each id once */
     struct world_list messages;
     int64_t now_ms;
@@ -247,11 +248,21 @@ static inline void world_decide(struct world *world, struct span text, struct sp
     world_put(&world->decisions, text, id, world->now_ms);
 }
 
+static inline void node_abort(void *self, int producer)
+{
+    ((struct node *)self)->transactions[producer].ended = true;
+    ((struct node *)self)->transactions[producer].aborted = true;
+}
+
 static inline void node_commit(void *self, int producer, const struct outbox_offset *offsets, size_t count)
 {
     struct node *node = self;
     struct world *world = node->world;
     assert_true(count >= 1 && offsets[0].offset >= 0);
+    if (world->slow_from != 0 && node->transactions[producer].outbound.count >= world->slow_from) {
+        node_abort(self, producer);
+        return;
+    }
     for (size_t i = 0; i < node->transactions[producer].outbound.count; i++) {
         const struct world_text *text = &node->transactions[producer].outbound.items[i];
         if (text->id[0] != 0)
@@ -266,12 +277,6 @@ static inline void node_commit(void *self, int producer, const struct outbox_off
         world_put(&world->log, span_make(text->bytes, text->size), span_make(NULL, 0), world->now_ms);
     }
     node->transactions[producer].ended = true;
-}
-
-static inline void node_abort(void *self, int producer)
-{
-    ((struct node *)self)->transactions[producer].ended = true;
-    ((struct node *)self)->transactions[producer].aborted = true;
 }
 
 static inline bool node_outcome(void *self, int producer, struct outbox_result *result)

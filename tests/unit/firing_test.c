@@ -64,10 +64,33 @@ static void what_is_held_hides_nothing(void **state)
     world_free(&world);
 }
 
+/* Brokers that are too slow for all that is due at one instant get it in parts. */
+static void a_transaction_that_fails_is_made_smaller(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_control(&world, CONTROL_CAMPAIGN, "cart", 1, "", cart);
+    for (int i = 0; i < 400; i++) {
+        char user[8];
+        snprintf(user, sizeof user, "u%d", i);
+        world_happens(&world, NULL, user, "cart", "{}");
+    }
+    struct node *node = node_new(&world);
+    node_settle(node);
+    world.slow_from = 200; /* a message and its decision for each: fewer than 100 users at a time */
+    world.now_ms += HOUR + MINUTE;
+    turn(node, 5000);
+    assert_int_equal(world.messages.count, 400);
+    node_free(node);
+    world_free(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_held_hides_nothing),
+        cmocka_unit_test(a_transaction_that_fails_is_made_smaller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
