@@ -94,14 +94,15 @@ class Watch(threading.Thread):
     def __init__(self, site, names):
         super().__init__(daemon=True)
         self.readers = [site.reader(name) for name in names]
-        self.seen = []  # (seen, due)
+        self.seen = []  # (seen, due, produced, where)
         self.stopping = False
 
     def run(self):
         while not self.stopping:
             for reader in self.readers:
                 for record in reader.poll(0.05):
-                    self.seen.append((record.seen_ms, int(record.header("declic-due"))))
+                    self.seen.append((record.seen_ms, int(record.header("declic-due")), record.timestamp_ms,
+                                      f"{record.topic} {record.partition}/{record.offset}"))
                 reader.records.clear()
 
     def __enter__(self):
@@ -114,7 +115,7 @@ class Watch(threading.Thread):
 
     def lateness(self, from_ms, to_ms):
         """Of the messages that fell due in that time: how many there were, and the worst lateness in ms."""
-        late = [seen - due for seen, due in self.seen if from_ms <= due < to_ms]
+        late = [seen - due for seen, due, *_ in self.seen if from_ms <= due < to_ms]
         return len(late), max(late, default=0)
 
 

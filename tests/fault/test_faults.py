@@ -20,6 +20,7 @@ import faults_clock
 import faults_network
 import faults_redis
 import stream
+from evidence import stamp
 from harness.site import now_ms
 from load import Breath, Load, Watch
 from rig import Rig, wait_for
@@ -122,6 +123,11 @@ def report(rig, verdict, left_out):
     print(f"the machine was out of breath in {len(verdict.times.strained)} s, which are not judged by time")
     print(f"transactions committed in the journal's partitions {log.committed}, aborted {sum(log.aborted.values())}; " + ", ".join(
         f"{name} {rig.total(name)}" for name in ("attaches", "reattaches", "transactions_unknown", "fences", "fold_repeats")))
+    for window in verdict.times.windows[1:]:
+        if latest := verdict.latest(window):
+            seen, due, produced, where = latest
+            print(f"{window.name}: the latest message was due at {stamp(due)}, produced at {stamp(produced)}, "
+                  f"seen at {stamp(seen)}: {where}")
     rows = verdict.table()
     if "TABLE" in os.environ:
         kept = pathlib.Path(os.environ["TABLE"])

@@ -177,8 +177,13 @@ class Verdict:
                         if window.began_ms <= expected < window.settled_ms), default=0)
 
         taken = worst((event.acked_ms, event.arrived_ms) for event in self.events if event.arrived_ms)
-        fired = worst((due, seen) for seen, due in self.seen)
+        fired = worst((due, seen) for seen, due, *_ in self.seen)
         return max(0, taken), max(0, fired)
+
+    def latest(self, window):
+        """The message that was latest of those that fell due then: seen, due, produced, where."""
+        return max((one for one in self.seen if window.began_ms <= one[1] < window.settled_ms),
+                   key=lambda one: one[0] - max(one[1], window.back_from_ms), default=None)
 
     def held_up(self, window):
         """The longest that an event of that time lay in its source topic before the journal had it, in ms."""
