@@ -58,7 +58,7 @@ enum err redis_info_check(struct span info, struct diag *diag)
     if (is_old(version))
         return diag_set(diag, ERR_REFUSED, 0, 0, "Redis %.*s is too old, 6.2 or later is needed",
                         SPAN_PRINTF(version));
-    if (span_equal_text(redis_info_field(info, "redis_mode"), "cluster"))
+    if (redis_info_number(info, "cluster_enabled") != 0)
         return diag_set(
             diag, ERR_REFUSED, 0, 0,
             "this is a Redis Cluster, which is not supported: a batch of several journal partitions "

@@ -359,8 +359,8 @@ static void test_versions_are_compared_as_numbers(void **state)
         {"redis_version:6.0.16\r\nmaxmemory_policy:noeviction\r\n", ERR_REFUSED},
         {"redis_version:6.2.0\r\nmaxmemory_policy:noeviction\r\n", ERR_OK},
         {"redis_version:10.0.1\r\nmaxmemory_policy:noeviction\r\n", ERR_OK},
-        {"redis_version:7.0.1\r\nredis_mode:standalone\r\nmaxmemory_policy:noeviction\r\n", ERR_OK},
-        {"redis_version:7.0.1\r\nredis_mode:cluster\r\nmaxmemory_policy:noeviction\r\n", ERR_REFUSED},
+        {"redis_version:7.0.1\r\ncluster_enabled:0\r\nmaxmemory_policy:noeviction\r\n", ERR_OK},
+        {"redis_version:7.0.1\r\ncluster_enabled:1\r\nmaxmemory_policy:noeviction\r\n", ERR_REFUSED},
         {"redis_version:7.0.1\r\nloading:1\r\nmaxmemory_policy:noeviction\r\n", ERR_UNREACHABLE},
         {"redis_version:7.0.1\r\n", ERR_REFUSED},
     };
