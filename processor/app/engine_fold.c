@@ -11,6 +11,8 @@
 #include "codec/user_state_bin.h"
 #include "core/decide.h"
 
+#define STORE_FULL_MS 2000 /* taken to be full for so long after it refused a batch */
+
 struct batch_user {
     struct user_node node;
     struct user_state state;
@@ -97,12 +99,15 @@ static void decode_record(struct engine *engine, struct share *share, const stru
     record->count = count;
 }
 
-/* Fills the shares from the queues; returns how many partitions have one. */
+/* Fills the shares from the queues; returns how many partitions have one. While the store is full a batch
+ * is one record, so that what needs no more memory is folded up to what does. */
 static size_t gather(struct engine *engine, struct share *shares)
 {
     size_t share_count = 0, records = 0, bytes = 0, users = 0;
+    bool full = engine->monotonic_ms < engine->store_full_until_ms;
+    size_t record_limit = full ? 1 : engine->options.bounds.batch_records;
     for (size_t i = 0;
-         i < engine->partition_slots && records < engine->options.bounds.batch_records &&
+         i < engine->partition_slots && records < record_limit &&
          bytes < engine->options.bounds.batch_bytes && users < engine->options.bounds.batch_users;
          i++) {
         struct partition *partition = engine->partitions[i];
@@ -117,7 +122,7 @@ static size_t gather(struct engine *engine, struct share *shares)
         *share = (struct share){.partition = partition};
         size_t queued = partition->queue_count - partition->queue_first;
         share->records = ARENA_ARRAY(&engine->batch, struct batch_record, queued);
-        while (share->record_count < queued && records < engine->options.bounds.batch_records &&
+        while (share->record_count < queued && records < record_limit &&
                bytes < engine->options.bounds.batch_bytes &&
                users + share->user_count < engine->options.bounds.batch_users) {
             const struct queued_record *record =
@@ -411,8 +416,10 @@ static void commit(struct engine *engine, struct share *shares, size_t count)
         give_up(engine, shares, count, "somebody else moved the head in Redis");
         return;
     }
-    if (error == ERR_LIMIT)
+    if (error == ERR_LIMIT) {
         metrics_count(&engine->numbers, METRIC_STORE_FULL, 1);
+        engine->store_full_until_ms = engine->monotonic_ms + STORE_FULL_MS;
+    }
     give_up(engine, shares, count, error == ERR_LIMIT ? "Redis is full" : "Redis did not answer a write");
     for (size_t i = 0; i < count; i++)
         engine_store_failed(engine, shares[i].partition, error);
