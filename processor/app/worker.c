@@ -79,6 +79,28 @@ static enum err open_kafka(const struct worker *worker, struct worker_parts *par
     return error;
 }
 
+struct engine_options worker_engine_options(const struct worker_shared *shared)
+{
+    const struct config *config = shared->config;
+    return (struct engine_options){
+        .bounds = engine_bounds_live,
+        .log = shared->log,
+        .prefix = shared->prefix,
+        .journal_topic = shared->journal_topic,
+        .decisions_topic = shared->decisions_topic,
+        .decisions = (enum engine_decisions)config->decisions,
+        .limits = {.journeys = config->limits_journeys,
+                   .remembered = config->limits_remembered,
+                   .history = fold_limits_default.history,
+                   .dedupe_ms = config->intake_dedupe,
+                   .lateness_ms = config->intake_lateness,
+                   .max_age_ms = config->intake_max_age},
+        .profile_attributes = &config->profile_attributes,
+        .mark_window_ms = ENGINE_MARK_WINDOW_MS,
+        .sweep_every_ms = config->journal_snapshots,
+    };
+}
+
 static enum err open_parts(const struct worker *worker, struct worker_parts *parts, struct diag *diag)
 {
     const struct worker_shared *shared = worker->shared;
@@ -97,26 +119,10 @@ static enum err open_parts(const struct worker *worker, struct worker_parts *par
     error = open_kafka(worker, parts, diag);
     if (error != ERR_OK)
         return error;
-    struct engine_options options = {
-        .bounds = engine_bounds_live,
-        .log = shared->log,
-        .prefix = shared->prefix,
-        .journal_topic = shared->journal_topic,
-        .decisions_topic = shared->decisions_topic,
-        .outbound_topic = outbound_topic,
-        .outbound_topic_self = parts,
-        .decisions = (enum engine_decisions)config->decisions,
-        .limits = {.journeys = config->limits_journeys,
-                   .remembered = config->limits_remembered,
-                   .history = fold_limits_default.history,
-                   .dedupe_ms = config->intake_dedupe,
-                   .lateness_ms = config->intake_lateness,
-                   .max_age_ms = config->intake_max_age},
-        .profile_attributes = &config->profile_attributes,
-        .mark_window_ms = ENGINE_MARK_WINDOW_MS,
-        .sweep_every_ms = config->journal_snapshots,
-        .worker = worker->number,
-    };
+    struct engine_options options = worker_engine_options(shared);
+    options.outbound_topic = outbound_topic;
+    options.outbound_topic_self = parts;
+    options.worker = worker->number;
     struct engine_ports ports = {.journal = &parts->journal_port,
                                  .outbox = &parts->outbox_port,
                                  .store = &parts->store_port,

@@ -36,6 +36,9 @@ struct worker {
     atomic_bool assigned_once, store_away;
 };
 
+/* What an engine of this configuration is told, but where messages go and whose it is. */
+struct engine_options worker_engine_options(const struct worker_shared *shared);
+
 /* ERR_NO_MEMORY when the thread cannot be made. */
 WARN_UNUSED enum err worker_start(struct worker *worker);
 /* Asks for an end; the thread notices within some 10 ms. */
