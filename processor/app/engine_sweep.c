@@ -182,6 +182,7 @@ struct page_work {
     int64_t at_ms; /* what cannot matter from then on is left out */
     struct snapshot_user *users;
     size_t count, capacity, bytes;
+    bool unreadable; /* some user's state */
 };
 
 static void take_user(struct page_work *work, const struct store_user *user)
@@ -190,12 +191,13 @@ static void take_user(struct page_work *work, const struct store_user *user)
     struct user_state state;
     if (slices_is_memory(user->user))
         return;
-    bool readable = user_state_decode(user->state, user->user, &engine->batch, &state) == ERR_OK;
-    if (readable && user_state_is_swept(&state, work->partition->state.sweep.number))
+    if (user_state_decode(user->state, user->user, &engine->batch, &state) != ERR_OK) {
+        work->unreadable = true;
+        return;
+    }
+    if (user_state_is_swept(&state, work->partition->state.sweep.number))
         return;
     engine->sweep.left++;
-    if (!readable) /* noticed by whoever folds or fires it; until then there is no end of this sweep */
-        return;
     if (work->count >= engine->options.bounds.sweep_users ||
         (work->count > 0 && work->bytes + user->state.size > RECORD_BYTES))
         return; /* met again by the next scan */
@@ -239,6 +241,11 @@ static bool take_page(struct page_work *work)
     }
     for (size_t i = 0; i < count; i++)
         take_user(work, &users[i]);
+    if (work->unreadable) {
+        partition_begin_attach(engine, partition, "a user's state in Redis cannot be read");
+        partition->rebuild = true;
+        return false;
+    }
     return !engine->sweep.scan.over && work->bytes < engine->options.bounds.sweep_bytes &&
            work->count < room;
 }

@@ -375,6 +375,27 @@ static void a_thing_seen_before_the_trim_is_a_duplicate(void **state)
     world_free(&world);
 }
 
+/* What cannot be read would keep a sweep from its end: the view is folded anew. */
+static void an_unreadable_state_is_found_by_a_sweep(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    struct node *node = node_new(&world);
+    node_settle(node);
+    struct store_port port = memory_store_port(world.store);
+    const struct store_user_write spoilt = {SPAN_LITERAL("u4"), SPAN_LITERAL("\x01\xFF"), INT64_MAX};
+    const int64_t head = (int64_t)world.log.count;
+    const struct store_commit commit = {
+        .expected_head = head, .new_head = head, .writes = &spoilt, .count = 1};
+    assert_int_equal(port.fold_commit(port.self, &commit, 1), ERR_OK);
+    world.now_ms += 2 * DAY;
+    sweep(node, 1);
+    expect_a_replay_to_be_the_same(&world);
+    node_free(node);
+    world_free(&world);
+}
+
 /* The definitions come with the snapshot: nobody else need know them. */
 static void definitions_are_in_the_snapshot(void **state)
 {
@@ -401,6 +422,7 @@ int main(void)
         cmocka_unit_test(an_outdated_snapshot_changes_nothing),
         cmocka_unit_test(each_sweep_is_a_scan_of_its_own),
         cmocka_unit_test(a_thing_seen_before_the_trim_is_a_duplicate),
+        cmocka_unit_test(an_unreadable_state_is_found_by_a_sweep),
         cmocka_unit_test(definitions_are_in_the_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
