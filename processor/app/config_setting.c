@@ -213,9 +213,6 @@ void setting_read(struct loader *loader, struct form *form, const struct yaml_no
         read_choice(form, node, setting, (int *)(void *)place);
         break;
     }
-    if (strcmp(setting->key, "outbound.format") == 0 &&
-        loader->config->outbound_format == CONFIG_OUTBOUND_AVRO)
-        form_error(form, node, "`outbound.format`: avro is not supported yet");
 }
 
 void settings_default(struct loader *loader)

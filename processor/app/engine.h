@@ -61,6 +61,7 @@ struct engine_options {
     /* The outbound topic of a channel; the answer lives as long as the engine. */
     struct span (*outbound_topic)(void *self, struct span channel);
     void *outbound_topic_self;
+    struct span avro_head; /* of outbound values in Avro, see codec/outbound_avro.h; empty: they are JSON */
     enum engine_decisions decisions;
     struct fold_limits limits;
     const struct name_set *profile_attributes; /* what is kept of profiles; NULL: all */

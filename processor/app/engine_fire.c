@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "codec/decision_json.h"
 #include "codec/journal.h"
+#include "codec/outbound_avro.h"
 #include "codec/outbound_json.h"
 #include "codec/user_state_bin.h"
 #include "core/decide.h"
@@ -157,9 +158,15 @@ static void produce_message(struct firing *firing, const struct outbound_message
     struct engine *engine = firing->engine;
     const struct outbox_port *outbox = engine->ports.outbox;
     struct outbox_header headers[OUTBOUND_HEADERS_MAX];
-    size_t header_count = outbound_headers(message, &engine->batch, headers);
+    bool avro = engine->options.avro_head.size != 0;
+    size_t header_count =
+        outbound_headers(message, avro ? "avro/binary" : "application/json", &engine->batch, headers);
     buf_clear(&engine->scratch);
-    outbound_json_write(&engine->scratch, message);
+    buf_append(&engine->scratch, engine->options.avro_head);
+    if (avro)
+        outbound_avro_write(&engine->scratch, message);
+    else
+        outbound_json_write(&engine->scratch, message);
     struct outbox_record record = {
         .phase = OUTBOX_OUTBOUND,
         .topic = engine->options.outbound_topic(engine->options.outbound_topic_self, message->channel),

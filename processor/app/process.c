@@ -14,7 +14,9 @@
 #include "app/system_clock.h"
 #include "app/worker.h"
 #include "base/memory.h"
+#include "codec/outbound_avro.h"
 #include "kafka/kafka_admin.h"
+#include "kafka/schema_registry.h"
 #include "redis/redis_store.h"
 
 #define SAY_AGAIN_MS 3000
@@ -199,6 +201,35 @@ static enum err wait_for_redis(struct process *process, struct diag *diag)
     return error;
 }
 
+/* ---- outbound values in Avro ---- */
+
+static enum err ask_schema(struct process *process, void *self, struct diag *diag)
+{
+    uint32_t id;
+    struct span subject = config_topic(process->config, "outbound-value", &process->arena);
+    enum err error = schema_registry_enter(self, subject.data, outbound_avro_schema(), &id, diag);
+    if (error == ERR_OK)
+        process->shared.avro_head = outbound_avro_head_of_id(id, &process->arena);
+    return error == ERR_REFUSED ? ERR_INVALID : error;
+}
+
+static enum err wait_for_schema(struct process *process, struct diag *diag)
+{
+    const struct config *config = process->config;
+    struct schema_registry *registry;
+    if (config->outbound_format != CONFIG_OUTBOUND_AVRO)
+        return ERR_OK;
+    if (config->registry_url.size == 0) {
+        process->shared.avro_head = outbound_avro_head_of_fingerprint(&process->arena);
+        return ERR_OK;
+    }
+    if (schema_registry_open(config->registry_url, &registry) != ERR_OK)
+        return diag_set(diag, ERR_INVALID, 0, 0, "registry.url: no client can be made");
+    enum err error = wait_for(process, "the Schema Registry", ask_schema, registry, diag);
+    schema_registry_close(registry);
+    return error;
+}
+
 /* ---- the threads ---------------------------------------------------------------------------------- */
 
 static bool find_definition(void *self, struct span id, uint32_t version,
@@ -229,6 +260,7 @@ static enum err start_threads(struct process *process, struct diag *diag)
         .kafka = &process->kafka,
         .definitions = process->definitions,
         .metrics = process->metrics,
+        .avro_head = process->shared.avro_head,
         .process_id = process->process_id,
         .prefix = arena_copy(&process->arena, process->config->topics_prefix),
         .journal_topic = config_topic(process->config, "journal", &process->arena),
@@ -254,6 +286,8 @@ enum err process_start(struct process *process, struct diag *diag)
     enum err error = wait_for_kafka(process, diag);
     if (error == ERR_OK)
         error = wait_for_redis(process, diag);
+    if (error == ERR_OK)
+        error = wait_for_schema(process, diag);
     if (error == ERR_OK)
         error = open_registry(process, diag);
     if (error == ERR_OK)

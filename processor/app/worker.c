@@ -122,6 +122,7 @@ static enum err open_parts(const struct worker *worker, struct worker_parts *par
     struct engine_options options = worker_engine_options(shared);
     options.outbound_topic = outbound_topic;
     options.outbound_topic_self = parts;
+    options.avro_head = shared->avro_head;
     options.worker = worker->number;
     struct engine_ports ports = {.journal = &parts->journal_port,
                                  .outbox = &parts->outbox_port,

@@ -19,6 +19,7 @@ struct worker_shared {
     const struct kafka_properties *kafka;
     struct definitions *definitions;
     struct metrics *metrics;
+    struct span avro_head;                              /* engine_options */
     const char *process_id;                             /* kafka_process_id */
     struct span prefix, journal_topic, decisions_topic; /* NUL-terminated */
 };

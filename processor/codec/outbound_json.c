@@ -52,8 +52,8 @@ void outbound_json_write(struct buf *buf, const struct outbound_message *message
     buf_append_byte(buf, '}');
 }
 
-size_t outbound_headers(const struct outbound_message *message, struct arena *arena,
-                        struct outbox_header headers[OUTBOUND_HEADERS_MAX])
+size_t outbound_headers(const struct outbound_message *message, const char *content_type,
+                        struct arena *arena, struct outbox_header headers[OUTBOUND_HEADERS_MAX])
 {
     char send_id[UUID_TEXT_BYTES];
     uuid_format(message->send_id, send_id);
@@ -66,7 +66,7 @@ size_t outbound_headers(const struct outbound_message *message, struct arena *ar
     headers[count++] = (struct outbox_header){"declic-step", message->step};
     headers[count++] =
         (struct outbox_header){"declic-due", arena_printf(arena, "%lld", (long long)message->due_ms)};
-    headers[count++] = (struct outbox_header){"content-type", SPAN_LITERAL("application/json")};
+    headers[count++] = (struct outbox_header){"content-type", span_from_text(content_type)};
     if (message->traceparent.size != 0)
         headers[count++] = (struct outbox_header){"traceparent", message->traceparent};
     if (message->tracestate.size != 0)

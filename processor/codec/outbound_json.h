@@ -13,9 +13,9 @@ void outbound_json_write(struct buf *buf, const struct outbound_message *message
 
 #define OUTBOUND_HEADERS_MAX 8
 /* The record's headers: declic-send-id, declic-campaign, declic-version, declic-step, declic-due (ms),
- * content-type, and traceparent and tracestate when there are any; numbers in decimal. Returns how
- * many; texts lie in `arena` or are the message's. */
-size_t outbound_headers(const struct outbound_message *message, struct arena *arena,
-                        struct outbox_header headers[OUTBOUND_HEADERS_MAX]);
+ * content-type (as given), and traceparent and tracestate when there are any; numbers in decimal. Returns
+ * how many; texts lie in `arena` or are the message's. */
+size_t outbound_headers(const struct outbound_message *message, const char *content_type,
+                        struct arena *arena, struct outbox_header headers[OUTBOUND_HEADERS_MAX]);
 
 #endif

@@ -67,33 +67,38 @@ static bool says_not_found(struct schema_registry *registry, struct span body)
            code->integer <= NO_SCHEMA;
 }
 
-/* The answer's body, in the registry's arena. ERR_NOT_FOUND: there is no such thing; ERR_UNREACHABLE:
- * whatever waiting, or an operator, may mend. */
-static enum err get(struct schema_registry *registry, const char *path, struct span *body,
+/* Asks once; the answer's body lies in the registry's arena. ERR_UNREACHABLE: nobody answers. */
+static enum err ask(struct schema_registry *registry, const char *path, struct span *body, long *status,
                     struct diag *diag)
 {
     struct span url = arena_printf(&registry->arena, "%s%s", registry->url, path);
     struct buf received = {0};
     char why[CURL_ERROR_SIZE] = "";
-    long status = 0;
     curl_easy_setopt(registry->curl, CURLOPT_URL, url.data);
     curl_easy_setopt(registry->curl, CURLOPT_WRITEDATA, &received);
     curl_easy_setopt(registry->curl, CURLOPT_ERRORBUFFER, why);
     CURLcode code = curl_easy_perform(registry->curl);
-    curl_easy_getinfo(registry->curl, CURLINFO_RESPONSE_CODE, &status);
-    enum err error = ERR_OK;
-    if (code != CURLE_OK)
-        error = diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry does not answer: %s",
-                         why[0] != '\0' ? why : curl_easy_strerror(code));
-    else if (status == 404 && says_not_found(registry, buf_span(&received)))
-        error = diag_set(diag, ERR_NOT_FOUND, 0, 0, "the Schema Registry has nothing at %s", path);
-    else if (status != 200)
-        error =
-            diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld", status);
-    else
-        *body = arena_copy(&registry->arena, buf_span(&received));
+    curl_easy_getinfo(registry->curl, CURLINFO_RESPONSE_CODE, status);
+    *body = arena_copy(&registry->arena, buf_span(&received));
     buf_free(&received);
-    return error;
+    return code == CURLE_OK
+               ? ERR_OK
+               : diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry does not answer: %s",
+                          why[0] != '\0' ? why : curl_easy_strerror(code));
+}
+
+/* ERR_NOT_FOUND: there is no such thing; ERR_UNREACHABLE: whatever waiting, or an operator, may mend. */
+static enum err get(struct schema_registry *registry, const char *path, struct span *body,
+                    struct diag *diag)
+{
+    long status;
+    curl_easy_setopt(registry->curl, CURLOPT_HTTPGET, 1L);
+    enum err error = ask(registry, path, body, &status, diag);
+    if (error != ERR_OK || status == 200)
+        return error;
+    if (status == 404 && says_not_found(registry, *body))
+        return diag_set(diag, ERR_NOT_FOUND, 0, 0, "the Schema Registry has nothing at %s", path);
+    return diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld", status);
 }
 
 /* ---- schemas ---- */
@@ -230,6 +235,8 @@ enum err schema_registry_open(struct span url, struct schema_registry **made)
     registry->curl = curl_easy_init();
     registry->headers =
         curl_slist_append(NULL, "Accept: application/vnd.schemaregistry.v1+json, application/json");
+    if (registry->headers != NULL)
+        (void)curl_slist_append(registry->headers, "Content-Type: application/vnd.schemaregistry.v1+json");
     if (registry->url == NULL || registry->slots == NULL || registry->curl == NULL ||
         registry->headers == NULL) {
         schema_registry_close(registry);
@@ -271,4 +278,35 @@ enum err schema_registry_check(struct schema_registry *registry, struct diag *di
     return error == ERR_NOT_FOUND
                ? diag_set(diag, ERR_UNREACHABLE, 0, 0, "what answers is no Schema Registry")
                : error;
+}
+
+enum err schema_registry_enter(struct schema_registry *registry, const char *subject, struct span schema,
+                               uint32_t *id, struct diag *diag)
+{
+    struct buf request = {0};
+    struct span path = arena_printf(&registry->arena, "/subjects/%s/versions", subject), body;
+    struct value answer = value_null();
+    long status;
+    buf_append_text(&request, "{\"schema\":");
+    json_write_string(&request, schema);
+    buf_append_byte(&request, '}');
+    curl_easy_setopt(registry->curl, CURLOPT_POSTFIELDSIZE, (long)request.size);
+    curl_easy_setopt(registry->curl, CURLOPT_COPYPOSTFIELDS, request.data);
+    enum err error = ask(registry, path.data, &body, &status, diag);
+    buf_free(&request);
+    if (error != ERR_OK)
+        return error;
+    if (status >= 400 && status < 500 && status != 404 && status != 429)
+        return diag_set(diag, ERR_REFUSED, 0, 0, "the Schema Registry does not take subject %s: status %ld",
+                        subject, status);
+    if (status != 200)
+        return diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld", status);
+    if (json_parse(body, NULL, &registry->arena, &answer, NULL) != ERR_OK)
+        answer = value_null();
+    const struct value *number =
+        answer.kind == VALUE_MAP ? value_member_find(answer, SPAN_LITERAL("id")) : NULL;
+    if (number == NULL || number->kind != VALUE_INT || number->integer < 0 || number->integer > UINT32_MAX)
+        return diag_set(diag, ERR_UNREACHABLE, 0, 0, "what answers is no Schema Registry");
+    *id = (uint32_t)number->integer;
+    return ERR_OK;
 }

@@ -17,6 +17,11 @@ void schema_registry_close(struct schema_registry *registry);
 
 struct avro_registry_port schema_registry_port(struct schema_registry *registry);
 
+/* Enters a schema, or finds it, under a subject. ERR_UNREACHABLE: ask again later; ERR_REFUSED: it does not
+ * take it (diag says why). */
+WARN_UNUSED enum err schema_registry_enter(struct schema_registry *registry, const char *subject,
+                                           struct span schema, uint32_t *id, struct diag *diag);
+
 /* Whether it answers. ERR_UNREACHABLE: diag says why not. */
 WARN_UNUSED enum err schema_registry_check(struct schema_registry *registry, struct diag *diag);
 

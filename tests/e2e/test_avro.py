@@ -98,6 +98,15 @@ class Registry(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        type(self).asked.append((self.path, json.loads(request["schema"])["name"]))
+        body = b'{"id":42}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def log_message(self, *_):
         pass
 
@@ -152,3 +161,53 @@ def test_schemas_of_a_registry(site):
     assert [message.key for message in outbound.wait(3, 30)][2] == b"late"
     dead.none_for(0.5)
     server.shutdown()
+
+
+def take_text(value):
+    """The string at the beginning, and what follows."""
+    size = shift = at = 0
+    while True:
+        size |= (value[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if value[at - 1] < 0x80:
+            break
+    return value[at:at + size // 2].decode(), value[at + size // 2:]
+
+
+def check_outbound(made, head, size=None):
+    outbound = made.reader("out.push")
+    made.event("nora", "seen", {"kind": "NEW", "price": 12.5, "at": 1, "tags": ["a"], "note": "hi"})
+    made.flush()
+    [message] = outbound.wait(1, 40)
+    assert message.value.startswith(head) and message.header("content-type") == "avro/binary"
+    send_id, rest = take_text(message.value[size or len(head):])
+    campaign, _ = take_text(rest)
+    assert (send_id, campaign) == (message.header("declic-send-id"), "seen")
+    assert message.value.endswith(text("title") + long(0) + text("12.5 a hi") + long(0))
+
+
+OUTBOUND = {"seen": CAMPAIGNS["seen"].replace(' && event.at > timestamp("2020-01-01T00:00:00Z")', "")}
+
+
+def test_outbound_with_a_registry(site):
+    server = serve()
+    port = server.server_address[1]
+    server.shutdown()
+    server.server_close()
+    made = site(campaigns=OUTBOUND, settings={"outbound": {"format": "avro"}, "registry": {"url": f"http://127.0.0.1:{port}"}})
+    made.prepare()
+    run = made.processor().start()
+    run.wait_log("Schema Registry", 30)
+    status, why = run.get("/readyz")
+    assert status == 503 and "Schema Registry" in why
+    server = serve(port)
+    run.wait_ready(60)
+    check_outbound(made, b"\0\0\0\0\x2a")
+    assert (f"/subjects/{made.prefix}outbound-value/versions", "Outbound") in Registry.asked
+    server.shutdown()
+
+
+def test_outbound_without_a_registry(site):
+    made = site(campaigns=OUTBOUND, settings={"outbound": {"format": "avro"}}).prepare()
+    made.start()
+    check_outbound(made, b"\xc3\x01", 10)

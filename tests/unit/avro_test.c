@@ -5,8 +5,10 @@
 // cmocka wants the headers above first
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "codec/avro_record.h"
 #include "codec/json.h"
+#include "codec/outbound_avro.h"
 
 static struct arena arena;
 static struct diag diag;
@@ -300,6 +302,80 @@ static void a_schema_may_name_what_others_define(void **state)
     assert_true(span_equal_text(type->fields[0].type->name, "a.F"));
 }
 
+/* What is written reads back with the schema, every kind of value in it. */
+static void an_outbound_record(void **state)
+{
+    (void)state;
+    struct value body;
+    static const char text[] = "{\"a\":[null,true,-3,0.5,\"x\",{},[]],\"b\":{\"c\":9007199254740993}}";
+    assert_int_equal(json_parse(SPAN_LITERAL(text), NULL, &arena, &body, &diag), ERR_OK);
+    const struct content_field fields[] = {{SPAN_LITERAL("title"), value_string(SPAN_LITERAL("Hi"))},
+                                           {SPAN_LITERAL("body"), body}};
+    const struct content content = {fields, 2};
+    const struct outbound_message message = {.campaign = SPAN_LITERAL("cart"),
+                                             .version = 4000000000u,
+                                             .step = SPAN_LITERAL("first"),
+                                             .channel = SPAN_LITERAL("webhook"),
+                                             .user = SPAN_LITERAL("u"),
+                                             .locale = SPAN_LITERAL("fr"),
+                                             .variant = SPAN_LITERAL("b"),
+                                             .due_ms = 1000,
+                                             .decided_ms = -1,
+                                             .trigger_id = SPAN_LITERAL("e1"),
+                                             .trigger_name = SPAN_LITERAL("seen"),
+                                             .content = &content};
+    struct buf bytes = {0}, json = {0};
+    const struct avro_type *type = schema(outbound_avro_schema().data);
+    const struct avro_limits wide = {.depth = 20, .entries = 1000};
+    struct value value;
+    outbound_avro_write(&bytes, &message);
+    assert_int_equal(avro_record_read(buf_span(&bytes), type, &wide, &arena, &value, &diag), ERR_OK);
+    json_write_value(&json, value);
+    buf_append_byte(&json, '\0');
+#define V(inner) "{\"value\":" inner "}"
+    assert_string_equal(
+        json.data,
+        "{\"send_id\":\"00000000-0000-0000-0000-000000000000\",\"campaign\":\"cart\",\"version\":"
+        "4000000000,"
+        "\"step\":\"first\",\"channel\":\"webhook\",\"user\":\"u\",\"key\":\"\",\"address\":null,"
+        "\"locale\":\"fr\",\"variant\":\"b\",\"due\":\"1970-01-01T00:00:01.000Z\","
+        "\"decided\":\"1969-12-31T23:59:59.999Z\",\"trigger\":{\"id\":\"e1\",\"name\":\"seen\","
+        "\"time\":\"1970-01-01T00:00:00.000Z\"},\"content\":{\"title\":\"Hi\",\"body\":" V(
+            "{\"a\":" V("[" V("null") "," V("true") "," V("-3") "," V("0.5") "," V("\"x\"") "," V(
+                "{}") "," V("[]") "]") ",\"b\":" V("{\"c\":" V("9007199254740993") "}") "}") "}}");
+    buf_free(&bytes);
+    buf_free(&json);
+}
+
+static void heads_of_outbound_values(void **state)
+{
+    (void)state;
+    struct span numbered = outbound_avro_head_of_id(0x01020304, &arena);
+    assert_int_equal(numbered.size, 5);
+    assert_memory_equal(numbered.data, "\0\x01\x02\x03\x04", 5);
+    const struct avro_type *type = schema(outbound_avro_schema().data);
+    const struct avro_known_schema known = {avro_schema_fingerprint(type), type};
+    const struct avro_schemas schemas = {&known, 1};
+    struct value value;
+    struct span head = outbound_avro_head_of_fingerprint(&arena);
+    assert_int_equal(head.size, 10);
+    assert_int_equal(avro_single_object_read(head, &schemas, &limits, &arena, &value, &diag),
+                     ERR_TRUNCATED);
+}
+
+static void the_published_schema_is_the_one_that_is_written(void **state)
+{
+    (void)state;
+    struct span text;
+    const struct avro_type *published;
+    assert_int_equal(file_read(SPAN_LITERAL(DECLIC_SOURCE_DIR "/schemas/outbound.avsc"), AVRO_SCHEMA_BYTES,
+                               &arena, &text),
+                     ERR_OK);
+    assert_int_equal(avro_schema_read(text, &arena, &published, &diag), ERR_OK);
+    assert_int_equal(avro_schema_fingerprint(published),
+                     avro_schema_fingerprint(schema(outbound_avro_schema().data)));
+}
+
 int main(void)
 {
     arena_init(&arena, 0);
@@ -313,6 +389,9 @@ int main(void)
         cmocka_unit_test(a_single_object_names_its_schema),
         cmocka_unit_test(a_number_names_the_schema_in_a_registry),
         cmocka_unit_test(a_schema_may_name_what_others_define),
+        cmocka_unit_test(an_outbound_record),
+        cmocka_unit_test(heads_of_outbound_values),
+        cmocka_unit_test(the_published_schema_is_the_one_that_is_written),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_destroy(&arena);

@@ -267,8 +267,6 @@ static void what_is_wrong_is_said_with_its_place(void **state)
          "`profile`?\n"},
         {KAFKA "sources: [{topic: a, map: {usr: /u}}]\n", NULL, NULL,
          "F:2:28: unknown key `usr` in a mapping; did you mean `user`?\n"},
-        {KAFKA "outbound: {format: avro}\n", NULL, NULL,
-         "F:2:20: `outbound.format`: avro is not supported yet\n"},
         {KAFKA "registry: {url: \"x:8081\"}\n", NULL, NULL,
          "F:2:17: `registry.url`: expected a URL that begins with http:// or https://, found text "
          "`x:8081`\n"},

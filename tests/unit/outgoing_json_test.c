@@ -123,10 +123,10 @@ static void outbound_headers_in_decimal(void **state)
                                               {"content-type", "application/json"},
                                               {"traceparent", "00-a"},
                                               {"tracestate", "k=v"}};
-    assert_int_equal(outbound_headers(&message, &arena, headers), 6);
+    assert_int_equal(outbound_headers(&message, "application/json", &arena, headers), 6);
     message.traceparent = SPAN_LITERAL("00-a");
     message.tracestate = SPAN_LITERAL("k=v");
-    assert_int_equal(outbound_headers(&message, &arena, headers), 8);
+    assert_int_equal(outbound_headers(&message, "application/json", &arena, headers), 8);
     for (size_t i = 0; i < 8; i++) {
         assert_string_equal(headers[i].name, expected[i][0]);
         assert_span_equal(headers[i].value, expected[i][1]);
