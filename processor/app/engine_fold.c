@@ -21,13 +21,18 @@ struct batch_user {
     bool touched;                  /* something was folded into it */
 };
 
+struct batch_entry {
+    struct entry entry;
+    struct batch_user *user; /* NULL: it concerns no user, or many */
+};
+
 /* One partition's share. */
 struct share {
     struct partition *partition;
     size_t record_count; /* of its queue, from queue_first */
     int64_t offset;      /* of the record being folded */
     struct batch_record {
-        const struct entry *entries;
+        const struct batch_entry *entries;
         size_t count;
     } * records;
     struct user_map users;
@@ -79,19 +84,18 @@ static void decode_record(struct engine *engine, struct share *share, const stru
                           struct batch_record *record)
 {
     struct journal_reader reader;
-    struct entry *entries = NULL;
+    struct batch_entry *entries = NULL;
     size_t count = 0, capacity = 0;
     struct entry entry;
     enum err error = journal_reader_init(&reader, queued->value, &engine->batch);
     while (error == ERR_OK && (error = journal_reader_next(&reader, &entry)) == ERR_OK) {
-        struct span user = entry_user(&entry);
-        if (user.size != 0)
-            share_user(engine, share, user);
+        struct span name = entry_user(&entry);
+        struct batch_user *user = name.size == 0 ? NULL : share_user(engine, share, name);
         for (size_t i = 0; entry.kind == ENTRY_SLICE && i < entry.slice.user_count; i++)
             share_user(engine, share, entry.slice.users[i]);
         for (size_t i = 0; entry.kind == ENTRY_SNAPSHOT && i < entry.snapshot.user_count; i++)
             share_user(engine, share, entry.snapshot.users[i].user);
-        *ARENA_PUSH(&engine->batch, &entries, &count, &capacity) = entry;
+        *ARENA_PUSH(&engine->batch, &entries, &count, &capacity) = (struct batch_entry){entry, user};
     }
     if (error != ERR_NOT_FOUND)
         say_unreadable(engine, share, queued->offset, error);
@@ -213,12 +217,10 @@ static int64_t take_arrival(struct partition *partition, int64_t arrived_ms)
 }
 
 static void fold_entry(struct engine *engine, struct share *share, struct fold *fold,
-                       const struct entry *entry)
+                       const struct entry *entry, struct batch_user *user)
 {
     struct partition *partition = share->partition;
     int64_t append_ms = partition->state.append_max_ms;
-    struct span name = entry_user(entry);
-    struct batch_user *user = name.size == 0 ? NULL : share_user(engine, share, name);
     if (entry->kind != ENTRY_SNAPSHOT && entry->kind != ENTRY_PARTITION_SNAPSHOT)
         partition->state.sweep.behind = true;
     switch (entry->kind) {
@@ -284,7 +286,8 @@ static void fold_share(struct engine *engine, struct share *share)
         for (size_t k = 0; k < share->records[i].count; k++) {
             place.index = (uint32_t)k;
             place.number = 0;
-            fold_entry(engine, share, &fold, &share->records[i].entries[k]);
+            const struct batch_entry *one = &share->records[i].entries[k];
+            fold_entry(engine, share, &fold, &one->entry, one->user);
         }
         metrics_count(&engine->numbers, METRIC_ENTRIES_FOLDED, (int64_t)share->records[i].count);
     }
