@@ -428,26 +428,30 @@ static void commit(struct engine *engine, struct share *shares, size_t count)
         engine_store_failed(engine, shares[i].partition, error);
 }
 
+/* Decision records stand before the head moves past what they tell of. Those that are not acknowledged in
+ * time wait in the outbox, before all that comes later, and are not given again. */
+static bool flush_notes(struct engine *engine, const struct share *shares, size_t count)
+{
+    const struct outbox_port *outbox = engine->ports.outbox;
+    for (size_t i = 0; i < count; i++) {
+        struct partition *partition = shares[i].partition;
+        size_t last = partition->queue_first + shares[i].record_count - 1;
+        partition->noted_until = partition->queue[last].offset + 1;
+    }
+    return outbox->notes_flush(outbox->self, NOTES_WAIT_MS) == ERR_OK;
+}
+
 void engine_fold(struct engine *engine)
 {
     if (engine->queued_records == 0)
         return;
-    const struct outbox_port *outbox = engine->ports.outbox;
     arena_reset(&engine->batch);
     struct share *shares = ARENA_ARRAY(&engine->batch, struct share, engine->partition_slots);
     size_t count = gather(engine, shares);
     if (count != 0 && read_states(engine, shares, count)) {
         for (size_t i = 0; i < count; i++)
             fold_share(engine, &shares[i]);
-        /* Decision records stand before the head moves past what they tell of. */
-        enum err error = outbox->notes_flush(outbox->self, NOTES_WAIT_MS);
-        for (size_t i = 0; i < count && error == ERR_OK; i++)
-            shares[i].partition->noted_until =
-                shares[i]
-                    .partition->queue[shares[i].partition->queue_first + shares[i].record_count - 1]
-                    .offset +
-                1;
-        if (error == ERR_OK)
+        if (flush_notes(engine, shares, count))
             commit(engine, shares, count);
         else
             give_up(engine, shares, count, "decision records were not acknowledged");
