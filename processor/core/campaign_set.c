@@ -5,8 +5,8 @@
 #include "base/hash.h"
 #include "core/cel/cel.h"
 
-/* Calendar months have at most 31 days; a change of the user's zone may move one by a day at each end. */
-#define CALENDAR_KEEP_MS ((int64_t)33 * 86400000)
+/* A change of the user's zone may move a calendar period by a day at each end. */
+#define PERIOD_KEEP_MS(days) ((int64_t)((days) + 2) * 86400000)
 #define HASH_SEED 0x6465636c6963ull
 
 /* Growing form of struct event_interest. */
@@ -152,7 +152,10 @@ static int64_t sent_keep(const struct policy *policy)
     int64_t keep_ms = 0;
     for (size_t i = 0; i < policy->cap_count; i++) {
         const struct cap_rule *cap = &policy->caps[i];
-        int64_t wanted_ms = cap->within_ms != 0 ? cap->within_ms : CALENDAR_KEEP_MS;
+        int64_t wanted_ms = cap->within_ms != 0     ? cap->within_ms
+                            : cap->per == CAP_MONTH ? PERIOD_KEEP_MS(31)
+                            : cap->per == CAP_WEEK  ? PERIOD_KEEP_MS(7)
+                                                    : PERIOD_KEEP_MS(1);
         if (keep_ms < wanted_ms)
             keep_ms = wanted_ms;
     }

@@ -23,7 +23,8 @@ void sim_summary_take(struct sim_summary *summary, const struct decision_record 
 /* Appends the whole as text for a person; `users` is how many the input named. */
 void sim_summary_print(const struct sim_summary *summary, size_t users, struct buf *out);
 
-/* The same as a JSON array of objects: one a campaign, and a last one, whose `campaign` is null, for all. */
+/* The same as a JSON array of objects: one a campaign, and a last one, whose `campaign` is null, for all.
+ */
 void sim_summary_json(const struct sim_summary *summary, size_t users, struct buf *out);
 
 /* Appends what differs between two runs over the same events, campaign by campaign. */

@@ -2,23 +2,11 @@
 
 #include <stdlib.h>
 
-#include "base/heap.h"
 #include "codec/user_state_bin.h"
+#include "memory/sim_calendar.h"
 #include "memory/sim_followers.h"
 #include "memory/sim_line.h"
 #include "memory/sim_users.h"
-
-/* Something in the calendar: a send, or the day that a yearly trigger waits for. Stays there when what
- * it stands for is cancelled; the user's state tells when its time has come. */
-struct appointment {
-    struct heap_node node;
-    int64_t due_ms;
-    int priority;
-    bool wake;
-    unsigned char send_id[SEND_ID_BYTES];
-    struct sim_user *user;
-    struct appointment *next_free;
-};
 
 struct simulation {
     struct simulation_options options;
@@ -32,7 +20,7 @@ struct simulation {
     struct sim_users users;
     struct sim_followers followers;
     struct sim_seen things; /* ids of events about things */
-    struct heap calendar;
+    struct sim_calendar calendar;
     struct appointment *free_appointments;
     bool has_clock;
     bool is_past_until; /* a line arrived after `until`: so do all that follow */
@@ -46,21 +34,6 @@ struct simulation {
 
 /* --- the calendar ----------------------------------------------------------------------------------------
  */
-
-static bool comes_first(const struct heap_node *left, const struct heap_node *right)
-{
-    const struct appointment *a = HEAP_ITEM(left, const struct appointment, node);
-    const struct appointment *b = HEAP_ITEM(right, const struct appointment, node);
-    if (a->due_ms != b->due_ms)
-        return a->due_ms < b->due_ms;
-    if (a->wake != b->wake)
-        return a->wake;
-    if (a->wake)
-        return span_compare(a->user->id, b->user->id) < 0;
-    if (a->priority != b->priority)
-        return a->priority > b->priority;
-    return memcmp(a->send_id, b->send_id, SEND_ID_BYTES) < 0;
-}
 
 static struct appointment *new_appointment(struct simulation *simulation, int64_t due_ms)
 {
@@ -80,14 +53,14 @@ static void put_send(struct simulation *simulation, const struct decision_record
         campaign_set_version(simulation->options.campaigns, record->campaign, record->version);
     appointment->priority = campaign->priority;
     memcpy(appointment->send_id, record->send_id, SEND_ID_BYTES);
-    heap_insert(&simulation->calendar, &appointment->node);
+    sim_calendar_add(&simulation->calendar, appointment);
 }
 
 static void put_wake(struct simulation *simulation, int64_t at_ms)
 {
     struct appointment *appointment = new_appointment(simulation, at_ms);
     appointment->wake = true;
-    heap_insert(&simulation->calendar, &appointment->node);
+    sim_calendar_add(&simulation->calendar, appointment);
 }
 
 /* Everything that happens passes here: new dues go into the calendar. */
@@ -182,15 +155,13 @@ static bool is_interrupted(const struct simulation *simulation)
 static void run_calendar(struct simulation *simulation, int64_t upto_ms, bool before)
 {
     for (;;) {
-        struct heap_node *first = heap_first(&simulation->calendar);
-        if (first == NULL)
-            return;
-        struct appointment *appointment = HEAP_ITEM(first, struct appointment, node);
-        if (appointment->due_ms > upto_ms || (before && appointment->due_ms == upto_ms))
+        struct appointment *appointment = sim_calendar_first(&simulation->calendar);
+        if (appointment == NULL || appointment->due_ms > upto_ms ||
+            (before && appointment->due_ms == upto_ms))
             return;
         if (is_interrupted(simulation))
             return;
-        heap_remove(&simulation->calendar, first);
+        sim_calendar_drop_first(&simulation->calendar);
         if (appointment->due_ms > simulation->clock_ms)
             simulation->clock_ms = appointment->due_ms;
         keep_appointment(simulation, appointment);
@@ -416,7 +387,6 @@ struct simulation *simulation_new(const struct simulation_options *options)
     enum err error = mapping_compile(&defaults, &simulation->lasting, &simulation->mapping, NULL);
     assert(error == ERR_OK);
     (void)error;
-    simulation->calendar = (struct heap){.precedes = comes_first};
     simulation->fold = (struct fold){
         .campaigns = options->campaigns,
         .policy = options->campaigns->policy,
@@ -435,7 +405,7 @@ void simulation_free(struct simulation *simulation)
     sim_users_free(&simulation->users);
     sim_followers_free(&simulation->followers);
     sim_seen_free(&simulation->things);
-    heap_free(&simulation->calendar);
+    sim_calendar_free(&simulation->calendar);
     buf_free(&simulation->encoded);
     arena_destroy(&simulation->input);
     arena_destroy(&simulation->batch);
