@@ -263,6 +263,13 @@ def test_pending_lists_what_is_due(shop):
         "campaign": "kept", "key": "t", "step": "only", "due": rfc3339(began + 63000),
         "send_id": shop_files.send_id("kept", user, "t", trigger, "only")}
     assert "kept" in shop.site.run("pending", "--user", user).stdout
+    told = shop.site.run("explain", "--user", user).stdout.splitlines()
+    assert told[0] == "kept" and told[1].endswith(f"step only was planned, due {rfc3339(began + 63000)} (key t)")
+    shop.event(user, "kept_trigger", {"thing": "t", "n": 2})
+    shop.wait_decision(user, "ignored")
+    told = wait.until("explain tells it", lambda: [line for line in shop.site.run("explain", "--user", user, "--campaign", "kept")
+                                                   .stdout.splitlines() if "began nothing" in line], 10)
+    assert told[0].endswith("began nothing: a journey is under way, and the campaign keeps it (key t)")
 
 
 def test_campaigns_are_listed_and_shown(shop):
