@@ -29,8 +29,10 @@ struct kafka_fixed {
     const char *value;
 };
 
-/* How long the group waits for a member that does not rejoin, and a member for the group's answer: both
- * were seen to wait this long after a broker was killed. Longer than any turn of a worker takes. */
+/* How long the group waits for a member that does not rejoin, and a member for the group's answer. Longer
+ * than any turn of a worker takes. With Kafka 4.1 it bounds an outage, too: a broker that is started after
+ * a crash may be elected the group's coordinator twice at once, and then gives the members from before it
+ * no session time-out, so that everybody waits this long for them (5 minutes by the client's default). */
 #define KAFKA_REBALANCE_TIMEOUT_MS "20000"
 
 /* Listens to one client. The opaque that librdkafka hands to callbacks is a pointer to this, so a client's

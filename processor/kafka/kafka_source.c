@@ -328,6 +328,7 @@ static rd_kafka_t *client_make(struct kafka_source *s, const struct kafka_source
         {"session.timeout.ms", "6000"},
         {"max.poll.interval.ms", KAFKA_REBALANCE_TIMEOUT_MS},
         {"heartbeat.interval.ms", "1500"},
+        {"socket.timeout.ms", "10000"}, /* one answer to a commit is waited for before the next one goes */
         {"fetch.wait.max.ms", "100"},
         {"allow.auto.create.topics", "false"},
         {"topic.metadata.refresh.interval.ms", "10000"},

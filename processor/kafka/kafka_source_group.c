@@ -159,6 +159,19 @@ static bool offsets_ask(struct kafka_source *s, rd_kafka_topic_partition_list_t 
     return true;
 }
 
+static void outside_say(const struct kafka_source *s, const struct source_assignment *assignment)
+{
+    if (s->watch.log == NULL)
+        return;
+    log_line(s->watch.log, LOG_WARN,
+             assignment->committed < assignment->low
+                 ? "source records were deleted before they were read; reading goes on behind them"
+                 : "a source topic was made anew, or has lost its end; it is read from its start",
+             log_text("topic", s->topics[assignment->topic].name),
+             log_number("partition", assignment->partition), log_number("offset", assignment->committed),
+             log_number("log_start", assignment->low), log_number("log_end", assignment->high));
+}
+
 static void assignment_fill(struct kafka_source *s, int i, const rd_kafka_topic_partition_t *committed,
                             int64_t low, int64_t high)
 {
@@ -176,6 +189,8 @@ static void assignment_fill(struct kafka_source *s, int i, const rd_kafka_topic_
     }
     bool inside = assignment->committed >= low && assignment->committed <= high;
     assignment->start = inside ? assignment->committed : low;
+    if (!inside && assignment->committed >= 0)
+        outside_say(s, assignment);
 }
 
 /* Asks for the committed offsets and the logs' ends; false: the brokers did not answer, ask again. */

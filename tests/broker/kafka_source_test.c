@@ -20,8 +20,11 @@ static struct kafka_site site;
 static struct kafka_source *open_source(void)
 {
     const char *topics[] = {site.outbound};
-    const struct kafka_source_options options = {
-        .properties = &site.properties, .topics = topics, .topic_count = 1, .group = site.group};
+    const struct kafka_source_options options = {.properties = &site.properties,
+                                                 .log = &site.log,
+                                                 .topics = topics,
+                                                 .topic_count = 1,
+                                                 .group = site.group};
     struct kafka_source *source;
     struct diag diag = {0};
     assert_int_equal(kafka_source_open(&options, &source, &diag), ERR_OK);
@@ -127,8 +130,11 @@ struct reader {
 static void reader_open(struct reader *reader)
 {
     const char *topics[] = {site.journal};
-    const struct kafka_source_options options = {
-        .properties = &site.properties, .topics = topics, .topic_count = 1, .group = site.group};
+    const struct kafka_source_options options = {.properties = &site.properties,
+                                                 .log = &site.log,
+                                                 .topics = topics,
+                                                 .topic_count = 1,
+                                                 .group = site.group};
     struct diag diag = {0};
     assert_int_equal(kafka_source_open(&options, &reader->source, &diag), ERR_OK);
     reader->port = kafka_source_port(reader->source);
