@@ -39,7 +39,7 @@ steps:
 """}
 PROBES = 1000
 PARTITIONS = 64
-LEAD_S = 10
+LEAD_S = 20
 
 
 def say(text):
@@ -54,12 +54,17 @@ def scheduled(processes, campaign):
 class Measurement:
     def __init__(self, folder, pending, seconds):
         self.pending, self.seconds = pending, seconds
-        self.services = Services(folder / "services").up()
-        self.site = Site(folder / "site", self.services, campaigns=CAMPAIGNS, journal_partitions=PARTITIONS,
+        self.services = Services(folder / "services")
+        self.folder = folder
+        self.site = None
+
+    def start(self):
+        self.services.up()
+        self.site = Site(self.folder / "site", self.services, campaigns=CAMPAIGNS, journal_partitions=PARTITIONS,
                          source_partitions=8, workers=2, settings={"decisions": "final"}).prepare()
         self.outbound = self.site.reader("out.push")
         self.first, self.second = self.site.processor(), self.site.processor()
-        self.first.start().wait_ready()
+        self.first.start().wait_ready(self.seconds)
 
     def fill(self):
         """All at once: what is measured is the state, not how it came about."""
@@ -124,9 +129,9 @@ class Measurement:
         return self.came(due, began)
 
     def take_over(self):
-        self.second.start().wait_ready()
+        self.second.start().wait_ready(self.seconds)
         wait.until("they share", lambda: all(process.metrics().get("declic_partitions_attached") == PARTITIONS / 2
-                                             for process in self.running()), 60)
+                                             for process in self.running()), self.seconds)
         due = self.probe()
         while now_ms() < due:
             time.sleep(0.01)
@@ -142,7 +147,8 @@ class Measurement:
         return self.came(due, now_ms())
 
     def close(self):
-        self.site.close()
+        if self.site:
+            self.site.close()
         self.services.down()
 
 
@@ -150,6 +156,7 @@ def measure(pending, seconds):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="declic-recovery-"))
     made = Measurement(folder, pending, seconds)
     try:
+        made.start()
         made.fill()
         rows = {}
         for name, what in (("restart", made.restart), ("take-over", made.take_over), ("wiped Redis", made.wiped)):
