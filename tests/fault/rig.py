@@ -57,8 +57,7 @@ class Rig:
         self.links = Links(routes)
         self.site = make_site(on=self.services, campaigns=stream.FILES, journal_partitions=PARTITIONS, source_partitions=4,
                               workers=2)
-        for command in (("topics", "create"), ("campaigns", "apply", self.site.campaigns)):  # 3: not reached, as yet
-            wait.until(f"{command[0]} {command[1]}", lambda: self.site.run(*command, code=None).returncode != 3, 240, every=1)
+        self.site.prepare(240)
         self.processes = []
         for number in range(PROCESSES):
             self.processes.append(self.site.processor(environment={

@@ -66,12 +66,20 @@ class Site:
             f"--- standard output\n{done.stdout}\n--- standard error\n{done.stderr}")
         return done
 
-    def prepare(self):
-        """Creates the topics and applies the campaigns."""
-        self.run("topics", "create")
+    def prepare(self, seconds=120):
+        """Creates the topics and applies the campaigns; again while a broker that has just started is not up to it."""
+        self._until_reached(seconds, "topics", "create")
         if any(self.campaigns.iterdir()):
-            self.run("campaigns", "apply", self.campaigns)
+            self._until_reached(seconds, "campaigns", "apply", self.campaigns)
         return self
+
+    def _until_reached(self, seconds, *arguments):
+        deadline = time.monotonic() + seconds
+        while True:
+            done = self.run(*arguments, code=None)
+            if done.returncode != 3 or time.monotonic() > deadline:
+                assert done.returncode == 0, f"{arguments}: exit code {done.returncode}\n{done.stderr}"
+                return
 
     def processor(self, name=None, environment=None):
         """A further `declic run`, not yet started."""
