@@ -11,6 +11,7 @@
 #include "codec/user_state_bin.h"
 #include "core/decide.h"
 
+#define CLOCKS_SAY_MS 60000
 #define STORE_FULL_MS 2000 /* taken to be full for so long after it refused a batch */
 
 struct batch_user {
@@ -270,6 +271,32 @@ static void fold_entry(struct engine *engine, struct share *share, struct fold *
     touch(share, user);
 }
 
+/* Append times come from Kafka's clock, dues are compared with ours: a cancel may only be told from one
+ * that came too late while they differ by less than the window in which it marks. A record that was
+ * appended later than now, or before it was decided, shows that they do not. */
+static void watch_clocks(struct engine *engine, const struct partition *partition, int64_t append_ms,
+                         const struct batch_record *record)
+{
+    int64_t window_ms = engine->options.mark_window_ms;
+    int64_t apart_ms = append_ms - engine->now_ms;
+    if (window_ms == 0 || partition->phase != PARTITION_ATTACHED || steady_clock_holds(&engine->clock))
+        return;
+    for (size_t i = 0; i < record->count && apart_ms <= window_ms; i++)
+        if (record->entries[i].entry.kind == ENTRY_SETTLED)
+            apart_ms = record->entries[i].entry.settled.at_ms - append_ms;
+    if (apart_ms <= window_ms)
+        return;
+    metrics_count(&engine->numbers, METRIC_CLOCKS_APART, 1);
+    if (engine->monotonic_ms < engine->clocks_said_ms)
+        return;
+    engine->clocks_said_ms = engine->monotonic_ms + CLOCKS_SAY_MS;
+    log_line(
+        engine->options.log, LOG_WARN,
+        "the clocks of Kafka and of the workers differ by more than a second: cancels in the last second "
+        "before a send may come too late; have them all set by NTP",
+        log_number("by_ms", apart_ms), log_number("partition", partition->id));
+}
+
 static void fold_share(struct engine *engine, struct share *share)
 {
     struct partition *partition = share->partition;
@@ -283,6 +310,7 @@ static void fold_share(struct engine *engine, struct share *share)
         if (partition->state.sweep.begun_ms == INT64_MIN)
             partition->state.sweep.begun_ms = queued->append_ms;
         place.offset = share->offset = queued->offset;
+        watch_clocks(engine, partition, queued->append_ms, &share->records[i]);
         for (size_t k = 0; k < share->records[i].count; k++) {
             place.index = (uint32_t)k;
             place.number = 0;

@@ -171,7 +171,7 @@ struct engine {
     bool assigned_once, store_away;
     int64_t store_full_until_ms; /* monotonic */
     size_t fire_turn;
-    int64_t store_said_ms, journal_said_ms, full_said_ms, check_at_ms, numbers_at_ms;
+    int64_t store_said_ms, journal_said_ms, clocks_said_ms, full_said_ms, check_at_ms, numbers_at_ms;
     int64_t now_ms; /* wall, steady; read once a turn and before firing */
     int64_t monotonic_ms;
     int64_t clock_steps_seen, clock_steps_accepted;

@@ -86,10 +86,48 @@ static void a_transaction_that_fails_is_made_smaller(void **state)
     world_free(&world);
 }
 
+/* Kafka's clock and ours are compared where both are told of one thing. */
+static void clocks_that_differ_are_noticed(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_control(&world, CONTROL_CAMPAIGN, "news", 1, "", news);
+    struct node *node = node_new(&world);
+    node->engine->options.mark_window_ms = ENGINE_MARK_WINDOW_MS;
+    node_settle(node);
+    world_happens(&world, NULL, "u1", "cart", "{}");
+    world.log.items[world.log.count - 1].append_ms += 900;
+    node_settle(node);
+    world.now_ms += 2 * HOUR + 2000;
+    turn(node, 50); /* the send, appended as it is decided */
+    assert_int_equal(sent(&world, "\"second\""), 1);
+    assert_int_equal(metrics_value(node->metrics, METRIC_CLOCKS_APART), 0);
+    world_happens(&world, NULL, "u1", "other", "{}");
+    world.log.items[world.log.count - 1].append_ms += 1500;
+    node_settle(node);
+    world.now_ms += 2000;
+    turn(node, 50);
+    assert_int_equal(metrics_value(node->metrics, METRIC_CLOCKS_APART), 1);
+    const struct entry decided_later = {.kind = ENTRY_SETTLED,
+                                        .settled = {.user = SPAN_LITERAL("u1"),
+                                                    .campaign = SPAN_LITERAL("news"),
+                                                    .step = SPAN_LITERAL("second"),
+                                                    .at_ms = world.now_ms + 1500}};
+    world_append(&world, &decided_later);
+    node_settle(node);
+    world.now_ms += 2000;
+    turn(node, 50);
+    assert_int_equal(metrics_value(node->metrics, METRIC_CLOCKS_APART), 2);
+    node_free(node);
+    world_free(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_held_hides_nothing),
+        cmocka_unit_test(clocks_that_differ_are_noticed),
         cmocka_unit_test(a_transaction_that_fails_is_made_smaller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
