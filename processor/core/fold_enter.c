@@ -25,8 +25,10 @@ void fold_end_step(struct fold_pass *pass, const struct campaign *campaign, stru
     struct step_state *step = &journey->steps[index];
     assert(step->status == STEP_PENDING);
     if (step->marked || may_be_under_way(pass, step->due_ms)) {
-        /* The first mark stands, but for that of a restart which came to nothing. */
-        if (!step->marked || (step->mark_outcome == OUTCOME_RESTARTED && journey->deferred == NULL)) {
+        /* The first mark stands, but for that of a restart which came to nothing, or may: then nothing else
+         * would tell that the send was cancelled. */
+        if (!step->marked || (step->mark_outcome == OUTCOME_RESTARTED &&
+                              (journey->deferred == NULL || outcome == OUTCOME_CANCELLED))) {
             step->marked = true;
             step->mark_outcome = outcome;
             step->mark_reason = reason;

@@ -174,6 +174,21 @@ static void restart_always_restarts_also_then(void **state)
               "= restarted second e2 12:00", "= scheduled first 12:00", "= scheduled second 13:00"));
 }
 
+/* A restart that waits marks both; the cancel is of the journey that is there, not of the newer trigger.
+ * The first turns out sent, the restart comes to nothing: the cancel is what remains. (Found by the
+ * simulator.) */
+static void a_cancel_outlives_a_deferred_restart(void **state)
+{
+    (void)state;
+    run(cart, 1000,
+        LINES("event e1 cart 10:00 {\"cart\":\"c\"}", "= scheduled first[c] 11:00",
+              "= scheduled second[c] 12:00", "begin 11:00", "= sent first[c] 11:00",
+              "event e2 cart 11:30 {\"cart\":\"c\"} at 12:00:00",
+              "event e3 order 11:00 {\"cart\":\"c\"} at 12:00:00", "next now", "settle 11:00",
+              "decide 12:00", "= cancelled second[c] e3 12:00", "= scheduled first[c] 12:30",
+              "= scheduled second[c] 13:30"));
+}
+
 static void a_newer_trigger_takes_the_place_of_a_deferred_one(void **state)
 {
     (void)state;
@@ -461,6 +476,7 @@ int main(void)
         cmocka_unit_test(a_restart_waits_for_all_that_was_due),
         cmocka_unit_test(a_journey_that_was_due_keeps_nobody_out),
         cmocka_unit_test(restart_always_restarts_also_then),
+        cmocka_unit_test(a_cancel_outlives_a_deferred_restart),
         cmocka_unit_test(a_newer_trigger_takes_the_place_of_a_deferred_one),
         cmocka_unit_test(a_cancel_ends_a_deferred_restart),
         cmocka_unit_test(an_outdated_settled_has_no_effect),
