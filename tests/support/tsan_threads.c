@@ -128,7 +128,7 @@ const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
     return "called_from_lib:librdkafka.so\n"
-           "race_top:mtx_lock\n"
-           "race_top:mtx_init\n"
+           "race:mtx_lock\n"
+           "race:mtx_init\n"
            "race_top:pthread_rwlock_destroy\n";
 }
