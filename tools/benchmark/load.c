@@ -1,6 +1,7 @@
 /* The load of tools/bench: a deterministic mix of events, and a reader that measures what comes out.
  *
  *   bench-load fill BOOTSTRAP TOPIC COUNT TIME_MS       writes COUNT events that occurred at TIME_MS
+ *   bench-load triggers|cancels BOOTSTRAP TOPIC COUNT TIME_MS   one of each of COUNT users
  *   bench-load steady BOOTSTRAP TOPIC RATE SECONDS      RATE triggers a second, occurring as they
  *                                                       are written
  *   bench-load drain BOOTSTRAP TOPIC COUNT SECONDS      reads COUNT messages (committed ones), prints
@@ -125,6 +126,18 @@ static int fill(const char *bootstrap, const char *topic, uint64_t count, int64_
     return 0;
 }
 
+/* One trigger, or one cancel, of each of COUNT users. */
+static int each(const char *bootstrap, const char *topic, enum kind kind, uint64_t count, int64_t time_ms)
+{
+    rd_kafka_t *producer = open_producer(bootstrap, "5");
+    for (uint64_t user = 0; user < count; user++) {
+        produce_event(producer, topic, kind, user + (kind == CANCEL ? count : 0), user, time_ms);
+        if (user % 1000 == 0)
+            rd_kafka_poll(producer, 0);
+    }
+    return finish(producer);
+}
+
 static int steady(const char *bootstrap, const char *topic, int64_t rate, int64_t seconds)
 {
     rd_kafka_t *producer = open_producer(bootstrap, "5");
@@ -228,6 +241,10 @@ int main(int argc, char **argv)
         int64_t second = strtoll(argv[5], NULL, 10);
         if (strcmp(argv[1], "fill") == 0)
             return fill(argv[2], argv[3], first, second);
+        if (strcmp(argv[1], "triggers") == 0)
+            return each(argv[2], argv[3], TRIGGER, first, second);
+        if (strcmp(argv[1], "cancels") == 0)
+            return each(argv[2], argv[3], CANCEL, first, second);
         if (strcmp(argv[1], "steady") == 0)
             return steady(argv[2], argv[3], (int64_t)first, second);
         if (strcmp(argv[1], "drain") == 0)
@@ -235,6 +252,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], "follow") == 0)
             return drain(argv[2], argv[3], RD_KAFKA_OFFSET_END, first, second);
     }
-    fprintf(stderr, "usage: bench-load fill|steady|drain|follow BOOTSTRAP TOPIC COUNT TIME_MS|SECONDS\n");
+    fprintf(stderr, "usage: bench-load fill|triggers|cancels|steady|drain|follow BOOTSTRAP TOPIC COUNT "
+                    "TIME_MS|SECONDS\n");
     return 2;
 }
