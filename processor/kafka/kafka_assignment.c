@@ -312,6 +312,14 @@ bool kafka_assignment_stands(const struct kafka_assignment *a)
     return a->standing.event != NULL;
 }
 
+bool kafka_assignment_has_any(const struct kafka_assignment *a)
+{
+    for (size_t p = 0; p < a->part_count; p++)
+        if (a->parts[p].state != PART_ABSENT)
+            return true;
+    return false;
+}
+
 bool kafka_assignment_was_given(const struct kafka_assignment *a)
 {
     return a->ever_given;

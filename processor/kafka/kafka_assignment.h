@@ -29,6 +29,8 @@ void kafka_assignment_hand_out(struct kafka_assignment *assignment, rd_kafka_eve
 /* Answers what stands, if anything does. */
 void kafka_assignment_answer(struct kafka_assignment *assignment);
 bool kafka_assignment_stands(const struct kafka_assignment *assignment);
+/* True while some partition is this member's. */
+bool kafka_assignment_has_any(const struct kafka_assignment *assignment);
 /* True once some partition was given. */
 bool kafka_assignment_was_given(const struct kafka_assignment *assignment);
 

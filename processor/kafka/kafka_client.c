@@ -186,6 +186,11 @@ rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, rd_kafka_type_t type, struct
     return client;
 }
 
+void kafka_consumer_leave(rd_kafka_t *client)
+{
+    (void)rd_kafka_unsubscribe(client);
+}
+
 bool kafka_consumer_destroy(rd_kafka_t *client, bool was_assigned)
 {
     if (!was_assigned && rd_kafka_version() < 0x020300ff)

@@ -70,6 +70,10 @@ void kafka_client_set(rd_kafka_conf_t *conf, const char *name, const char *value
 /* Makes a client; takes conf over, also when it fails. NULL: diag says why. */
 rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, rd_kafka_type_t type, struct diag *diag);
 
+/* To be called before a consumer that has no partitions is closed: it would not tell the group (librdkafka
+ * 2.0.2), which would wait for it at its next rebalance until its session is over. */
+void kafka_consumer_leave(rd_kafka_t *client);
+
 /* Destroys a consumer that subscribed and was closed. librdkafka before 2.3.0 aborts the program when the
  * group has answered a join but not yet handed out an assignment, so there a consumer that was never told
  * of one is left as it is. So is, before 2.4.0, one that could not leave: destroying it may never end.

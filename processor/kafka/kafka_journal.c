@@ -259,6 +259,8 @@ static void journal_close(void *self)
     /* The engine is done with it. A client that is leaving never leaves once it waits for the answer to an
      * empty assignment (librdkafka before 2.4.0). */
     kafka_assignment_answer(j->assignment);
+    if (!kafka_assignment_has_any(j->assignment))
+        kafka_consumer_leave(j->client);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(j->client, j->queue);
     if (error != NULL) {
         kafka_watch_error(&j->watch, rd_kafka_error_code(error), rd_kafka_error_string(error));

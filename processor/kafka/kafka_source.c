@@ -294,6 +294,8 @@ static void source_close(void *self)
     s->closing = true;
     queue_drain(s);
     source_standing_forestall(s);
+    if (!source_has_parts(s))
+        kafka_consumer_leave(s->client);
     source_error_drop(s, rd_kafka_consumer_close_queue(s->client, s->queue), "leaving the group");
 }
 

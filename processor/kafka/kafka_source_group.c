@@ -44,6 +44,15 @@ struct part *source_part(struct kafka_source *s, uint32_t topic, int32_t partiti
     return &t->parts[partition];
 }
 
+bool source_has_parts(const struct kafka_source *s)
+{
+    for (size_t t = 0; t < s->topic_count; t++)
+        for (int32_t p = 0; p < s->topics[t].part_count; p++)
+            if (s->topics[t].parts[p].state != PART_ABSENT)
+                return true;
+    return false;
+}
+
 static void part_set(struct kafka_source *s, struct part *part, enum part_state state)
 {
     s->moving -= part->state == PART_MOVING;

@@ -87,6 +87,9 @@ uint32_t source_topic_find(const struct kafka_source *s, const char *name);
 uint32_t source_topic_of(struct kafka_source *s, const rd_kafka_topic_t *handle);
 struct part *source_part(struct kafka_source *s, uint32_t topic, int32_t partition);
 
+/* Whether any partition is this member's. */
+bool source_has_parts(const struct kafka_source *s);
+
 /* Pauses or resumes everything that is read; it is to be moved to its place afterwards. */
 void source_pause_all(struct kafka_source *s, bool pause);
 /* Moves what is to be moved; true while some could not be. */
