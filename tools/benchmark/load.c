@@ -1,11 +1,12 @@
 /* The load of tools/bench: a deterministic mix of events, and a reader that measures what comes out.
  *
- *   bench-load fill BOOTSTRAP TOPIC COUNT TIME_MS       writes COUNT events that occurred at TIME_MS
- *   bench-load triggers|cancels BOOTSTRAP TOPIC COUNT TIME_MS   one of each of COUNT users
- *   bench-load steady BOOTSTRAP TOPIC RATE SECONDS      RATE triggers a second, occurring as they
- *                                                       are written
- *   bench-load drain BOOTSTRAP TOPIC COUNT SECONDS      reads COUNT messages (committed ones), prints
- * lateness bench-load follow BOOTSTRAP TOPIC COUNT SECONDS     the same, of messages that are not there yet
+ *   bench-load MODE BOOTSTRAP TOPIC NUMBER NUMBER
+ *
+ *   fill COUNT TIME_MS       writes COUNT events of the mix below that occurred at TIME_MS
+ *   triggers COUNT TIME_MS   one trigger of each of COUNT users; `cancels`: one cancel
+ *   steady RATE SECONDS      RATE triggers a second, occurring as they are written
+ *   drain COUNT SECONDS      reads COUNT messages (committed ones), prints how late they were
+ *   follow COUNT SECONDS     the same, of messages that are not there yet
  *
  * The mix, a thousand events at a time: 600 triggers, each of a user of its own; 300 cancels of which four
  * of five meet one of the triggers before them; 100 events that no campaign names. About 230 bytes of JSON
