@@ -144,6 +144,20 @@ static enum err garble(struct sim_connection *c, enum err error, const struct st
     return error;
 }
 
+/* The states, and behind them the head: what happens to the store in between shows in it. */
+static enum err read_users(struct sim_connection *c, struct store_read *reads, size_t count,
+                           struct arena *arena)
+{
+    struct sim_store *store = c->store;
+    enum err error = store->port.fold_read(store->memory, reads, count, arena);
+    sim_store_may_rewind(store, 60);
+    if (world_strikes(store->world, FAULT_WIPE, 200))
+        wipe(store);
+    for (size_t i = 0; i < count && error == ERR_OK; i++)
+        error = store->port.heads_read(store->memory, &reads[i].partition, 1, &reads[i].head);
+    return garble(c, error, reads, count);
+}
+
 static enum err store_partition_read(void *self, int32_t partition, struct arena *arena,
                                      struct store_partition *out)
 {
@@ -152,14 +166,12 @@ static enum err store_partition_read(void *self, int32_t partition, struct arena
 
 static enum err store_fold_read(void *self, struct store_read *reads, size_t count, struct arena *arena)
 {
-    PASS(self, 10,
-         garble(c, c->store->port.fold_read(c->store->memory, reads, count, arena), reads, count));
+    PASS(self, 10, read_users(c, reads, count, arena));
 }
 
 static enum err store_fire_read(void *self, struct store_read *reads, size_t count, struct arena *arena)
 {
-    PASS(self, 10,
-         garble(c, c->store->port.fire_read(c->store->memory, reads, count, arena), reads, count));
+    PASS(self, 10, read_users(c, reads, count, arena));
 }
 
 static enum err store_due_read(void *self, int32_t partition, int64_t from_ms, int64_t upto_ms,
