@@ -145,9 +145,18 @@ static bool read_memories(struct engine *engine, struct partition *partition, st
         return false;
     }
     *count = 0;
-    for (size_t i = 0; i < SLICES_MEMORIES; i++)
-        if (read.states[i].size != 0)
-            users[(*count)++] = (struct snapshot_user){names[i], read.states[i]};
+    for (size_t i = 0; i < SLICES_MEMORIES; i++) {
+        struct user_state state;
+        if (read.states[i].size == 0)
+            continue;
+        if (user_state_decode(read.states[i], names[i], &engine->batch, &state) != ERR_OK) {
+            /* In a snapshot it would be what every replay begins with. */
+            partition_begin_attach(engine, partition, "a memory in Redis cannot be read");
+            partition->rebuild = true;
+            return false;
+        }
+        users[(*count)++] = (struct snapshot_user){names[i], read.states[i]};
+    }
     return true;
 }
 
