@@ -39,15 +39,18 @@ static bool was_sent(const struct judge *judge, const struct counted *trigger,
     return false;
 }
 
-/* Something of the earlier trigger may still have been to come when the later one arrived. */
-static bool was_open(const struct judge *judge, const struct counted *earlier, const struct counted *later,
+/* Something of the earlier trigger may still have been to come when the later one, which the decision is
+ * about, arrived: that is what the decision's instant tells, and intake may append it long after. */
+static bool was_open(const struct judge *judge, const struct oracle_decision *d,
+                     const struct counted *earlier, const struct counted *later,
                      const struct oracle_campaign *campaign)
 {
+    int64_t arrived_ms = d->at_ms < later->event->at_ms ? d->at_ms : later->event->at_ms;
     if (campaign->capped || campaign->quiet || oracle_is_paused(judge, earlier, campaign) ||
         oracle_is_paused(judge, later, campaign))
         return true; /* it may have been put off */
     int64_t last_ms = earlier->source->time_ms + campaign->steps[campaign->step_count - 1].after_ms;
-    return later->event->at_ms < last_ms + MARK_WINDOW_MS + judge->run->slack_ms;
+    return arrived_ms < last_ms + MARK_WINDOW_MS + judge->run->slack_ms;
 }
 
 static bool ignored_rightly(const struct judge *judge, const struct oracle_decision *d,
@@ -72,7 +75,7 @@ static bool ignored_rightly(const struct judge *judge, const struct oracle_decis
         bool earlier = other < trigger && same(other->source->name, campaign->event) &&
                        oracle_concerns_same(other, trigger);
         if (same(d->reason, "in_progress") && earlier && was_sent(judge, other, campaign, NULL) &&
-            was_open(judge, other, trigger, campaign))
+            was_open(judge, d, other, trigger, campaign))
             return true;
         /* Also a restart that waited for a send under way and was replaced by a later one meanwhile. */
         int64_t newer_ms = other->source->time_ms - trigger->source->time_ms;
