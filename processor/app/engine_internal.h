@@ -335,7 +335,8 @@ void partition_trimmed(struct engine *engine, struct partition *partition, int64
 /* engine_records.c: decision records as they are written */
 #define DECISION_ID_BYTES 96
 /* `declic-decision-id` of what the due loop decides: send_id/attempt/when the journey was put in the
- * calendar. A date that goes and comes back makes another journey with the same send_ids. */
+ * calendar/outcome. A date that goes and comes back makes another journey with the same send_ids, at the
+ * same instant even. */
 struct span decision_id_of_send(const struct decision_record *record, uint32_t attempt,
                                 char text[DECISION_ID_BYTES]);
 /* The record as an outbox record; its value stands in engine->record_text until the next call, and its

@@ -8,8 +8,9 @@ struct span decision_id_of_send(const struct decision_record *record, uint32_t a
                                 char text[DECISION_ID_BYTES])
 {
     uuid_format(record->send_id, text);
-    int size = snprintf(text + UUID_TEXT_BYTES, DECISION_ID_BYTES - UUID_TEXT_BYTES, "/%u/%lld", attempt,
-                        (long long)record->calendar_ms);
+    int size =
+        snprintf(text + UUID_TEXT_BYTES, DECISION_ID_BYTES - UUID_TEXT_BYTES, "/%u/%lld/%.*s", attempt,
+                 (long long)record->calendar_ms, SPAN_PRINTF(outcome_text(record->outcome)));
     return span_make(text, UUID_TEXT_BYTES + (size_t)size);
 }
 
