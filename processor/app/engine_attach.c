@@ -28,8 +28,10 @@ void engine_store_failed(struct engine *engine, struct partition *partition, enu
     if (engine->monotonic_ms < engine->store_said_ms)
         return;
     engine->store_said_ms = engine->monotonic_ms + 3000;
-    log_line(engine->options.log, LOG_WARN, "waiting for Redis", log_text("error", err_sentence(error)),
-             log_number("worker", engine->options.worker));
+    log_line(
+        engine->options.log, LOG_WARN, "waiting for Redis",
+        log_text("error", error == ERR_LIMIT ? "it has no memory left (maxmemory)" : err_sentence(error)),
+        log_number("worker", engine->options.worker));
 }
 
 void partition_begin_attach(struct engine *engine, struct partition *partition, const char *why)
