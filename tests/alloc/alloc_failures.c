@@ -215,11 +215,13 @@ static enum end try_one(const struct scenario *scenario, long number, bool quiet
     return END_BROKEN;
 }
 
+#define ALLOCATIONS_MAX (1L << 40) /* where all ends are broken, none says "not reached" */
+
 /* How many allocations there are. */
 static long count_of(const struct scenario *scenario)
 {
     long low = 0, high = 1;
-    while (try_one(scenario, high, true) != END_NOT_REACHED) {
+    while (high < ALLOCATIONS_MAX && try_one(scenario, high, true) != END_NOT_REACHED) {
         low = high;
         high *= 2;
     }

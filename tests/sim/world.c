@@ -207,7 +207,55 @@ void world_answer(struct world *world, int64_t delay_us, struct process *process
 /* ---- processes ---- */
 
 /* Once a task has begun on its stack, going back and forth by longjmp spares swapcontext's system calls,
- * which were half of a run. */
+ * which were half of a run. AddressSanitizer must be told of each change of stacks. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+
+static void to_task(struct world *world, struct task *task)
+{
+    void *frames;
+    __sanitizer_start_switch_fiber(&frames, task->stack, STACK_BYTES);
+    swapcontext(&world->loop_context, &task->context);
+    __sanitizer_finish_switch_fiber(frames, NULL, NULL);
+}
+
+static void on_task(struct world *world, void *frames)
+{
+    __sanitizer_finish_switch_fiber(frames, &world->loop_stack, &world->loop_stack_bytes);
+}
+
+static void to_loop(struct world *world, struct task *task)
+{
+    void *frames = NULL;
+    __sanitizer_start_switch_fiber(task->finished ? NULL : &frames, world->loop_stack,
+                                   world->loop_stack_bytes);
+    swapcontext(&task->context, &world->loop_context);
+    on_task(world, frames);
+}
+#else
+static void to_task(struct world *world, struct task *task)
+{
+    if (_setjmp(world->loop) != 0)
+        return;
+    if (task->begun)
+        _longjmp(task->place, 1);
+    task->begun = true;
+    setcontext(&task->context);
+    abort();
+}
+
+static void on_task(struct world *world, void *frames)
+{
+    (void)world;
+    (void)frames;
+}
+
+static void to_loop(struct world *world, struct task *task)
+{
+    if (_setjmp(task->place) == 0)
+        _longjmp(world->loop, 1);
+}
+#endif
 
 /* Gives way to the loop; comes back when the loop resumes this task. */
 static void give_way(struct task *task)
@@ -215,8 +263,7 @@ static void give_way(struct task *task)
     struct world *world = task->process->world;
     assert(world->current == task);
     world->current = NULL;
-    if (_setjmp(task->place) == 0)
-        _longjmp(world->loop, 1);
+    to_loop(world, task);
 }
 
 void process_crash(struct process *process)
@@ -262,6 +309,7 @@ void process_step(struct process *process, int weight)
 static void task_main(unsigned high, unsigned low)
 {
     struct task *task = (struct task *)(((uintptr_t)high << 32) | (uintptr_t)low); // NOLINT
+    on_task(task->process->world, NULL);
     task->body(task->self);
     task->finished = true;
     give_way(task);
@@ -282,15 +330,8 @@ static void resume(void *self)
         return;
     world->current = task;
     running = world;
-    if (_setjmp(world->loop) != 0) {
-        running = NULL;
-        return;
-    }
-    if (task->begun)
-        _longjmp(task->place, 1);
-    task->begun = true;
-    setcontext(&task->context);
-    abort();
+    to_task(world, task);
+    running = NULL;
 }
 
 struct task *task_start(struct process *process, void (*body)(void *self), void *self)

@@ -44,10 +44,13 @@ struct world {
     struct heap events;
     uint64_t sequence;
     struct world_event *free_events;
-    struct task *current; /* NULL: the queue's own loop runs */
-    jmp_buf loop;         /* where a task gives way to */
-    int sheltered;        /* above 0: what runs is a service's, its memory does not fail (tests/alloc) */
-    struct arena arena;   /* all that lives as long as the run */
+    struct task *current;    /* NULL: the queue's own loop runs */
+    jmp_buf loop;            /* where a task gives way to */
+    ucontext_t loop_context; /* with AddressSanitizer */
+    const void *loop_stack;
+    size_t loop_stack_bytes;
+    int sheltered;      /* above 0: what runs is a service's, its memory does not fail (tests/alloc) */
+    struct arena arena; /* all that lives as long as the run */
     uint64_t calls;
 };
 
