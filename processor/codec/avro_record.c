@@ -93,7 +93,7 @@ static enum err read_string(struct reader *reader, struct value *value)
 /* IEEE 754, the least significant byte first. */
 static enum err read_real(struct reader *reader, bool wide, struct value *value)
 {
-    struct span bytes;
+    struct span bytes = {0};
     enum err error = take(reader, wide ? 8 : 4, &bytes);
     if (error != ERR_OK)
         return error;
@@ -330,7 +330,7 @@ static enum err read_choice(struct reader *reader, const struct avro_type *type,
 
 static enum err read_value(struct reader *reader, const struct avro_type *type, struct value *value)
 {
-    struct span bytes;
+    struct span bytes = {0};
     size_t choice;
     enum err error;
     switch (type->kind) {

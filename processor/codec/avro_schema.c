@@ -20,8 +20,9 @@ struct reader {
 
 static enum err fail(struct reader *reader, struct span about, const char *sentence)
 {
-    return diag_set(reader->diag, ERR_INVALID, 0, 0, "%.*s%s%s", SPAN_PRINTF(about),
-                    about.size == 0 ? "" : ": ", sentence);
+    if (about.size == 0)
+        return diag_set(reader->diag, ERR_INVALID, 0, 0, "%s", sentence);
+    return diag_set(reader->diag, ERR_INVALID, 0, 0, "%.*s: %s", SPAN_PRINTF(about), sentence);
 }
 
 /* ---- names ---- */
