@@ -150,8 +150,7 @@ static enum err read_users(struct sim_connection *c, struct store_read *reads, s
 {
     struct sim_store *store = c->store;
     enum err error = store->port.fold_read(store->memory, reads, count, arena);
-    sim_store_may_rewind(store, 60);
-    if (world_strikes(store->world, FAULT_WIPE, 200))
+    if (world_strikes(store->world, FAULT_WIPE, 60)) /* what else loses anything ends the connection */
         wipe(store);
     for (size_t i = 0; i < count && error == ERR_OK; i++)
         error = store->port.heads_read(store->memory, &reads[i].partition, 1, &reads[i].head);
