@@ -63,6 +63,12 @@ enum when_pending {
 };
 enum trigger_kind { TRIGGER_EVENT, TRIGGER_THING, TRIGGER_YEARLY, TRIGGER_DATE };
 
+/* Of a profile, not an event. */
+static inline bool trigger_is_date(enum trigger_kind kind)
+{
+    return kind == TRIGGER_YEARLY || kind == TRIGGER_DATE;
+}
+
 struct trigger {
     enum trigger_kind kind;
     struct span event; /* EVENT, THING: the event's name */

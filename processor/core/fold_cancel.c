@@ -28,8 +28,7 @@ static bool sides_match(const struct scope *scope, const struct cancel_rule *rul
 /* The instant of the journey that must not be later than the cancel's time. */
 static int64_t compared_ms(const struct trigger_facts *trigger)
 {
-    bool date = trigger->kind == TRIGGER_YEARLY || trigger->kind == TRIGGER_DATE;
-    return date ? trigger->calendar_ms : trigger->time_ms;
+    return trigger_is_date(trigger->kind) ? trigger->calendar_ms : trigger->time_ms;
 }
 
 static bool rule_hits(const struct cancel_rule *rule, const struct trigger_facts *trigger,

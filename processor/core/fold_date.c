@@ -251,8 +251,7 @@ static bool is_dated(const struct campaign_slot *slot, uint32_t alternative)
     if (slot == NULL || slot->life.status == CAMPAIGN_ARCHIVED ||
         alternative >= slot->current->trigger_count)
         return false;
-    enum trigger_kind kind = slot->current->triggers[alternative].kind;
-    return kind == TRIGGER_YEARLY || kind == TRIGGER_DATE;
+    return trigger_is_date(slot->current->triggers[alternative].kind);
 }
 
 void fold_dates(struct fold_pass *pass, const struct campaign_slot *slot)

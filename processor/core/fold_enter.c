@@ -73,7 +73,7 @@ static void put_in_calendar(struct fold_pass *pass, const struct campaign *campa
         journey->steps[i].due_ms = dues[i];
         fold_record_step(pass, journey, step, OUTCOME_SCHEDULED, span_make(NULL, 0), &dues[i]);
     }
-    if (journey->trigger.kind == TRIGGER_YEARLY || journey->trigger.kind == TRIGGER_DATE)
+    if (trigger_is_date(journey->trigger.kind))
         fold_date_note(pass, journey->campaign, journey->key, &journey->trigger);
 }
 
@@ -218,7 +218,7 @@ static bool is_over_before(struct fold_pass *pass, struct journey *journey, cons
                            enum outcome outcome)
 {
     struct deferred_restart *deferred = journey->deferred;
-    bool of_date = journey->trigger.kind == TRIGGER_YEARLY || journey->trigger.kind == TRIGGER_DATE;
+    bool of_date = trigger_is_date(journey->trigger.kind);
     if (of_date || outcome == OUTCOME_POSTPONED || (!deferred->afresh && any_pending(journey, false))) {
         give_up_deferred(pass, journey, campaign);
         return false;
@@ -238,8 +238,8 @@ static bool resolve_deferred(struct fold_pass *pass, struct journey *journey,
         return is_over_before(pass, journey, campaign, outcome);
     if (any_pending(journey, true))
         return false;
-    bool of_event = journey->trigger.kind == TRIGGER_EVENT || journey->trigger.kind == TRIGGER_THING;
-    if (of_event && outcome != OUTCOME_RESTARTED && !journey_is_open(journey))
+    if (!trigger_is_date(journey->trigger.kind) && outcome != OUTCOME_RESTARTED &&
+        !journey_is_open(journey))
         return true;
     restart_deferred(pass, journey, campaign);
     return false;
@@ -345,8 +345,7 @@ static void update_journey(struct journey *open, const struct trigger_facts *tri
  * and afterwards the journey is not open. */
 static bool is_as_good_as_over(const struct fold_pass *pass, const struct journey *open)
 {
-    if (pass->fold->mark_window_ms == 0 || open->deferred != NULL || open->trigger.kind == TRIGGER_YEARLY ||
-        open->trigger.kind == TRIGGER_DATE)
+    if (pass->fold->mark_window_ms == 0 || open->deferred != NULL || trigger_is_date(open->trigger.kind))
         return false;
     for (uint32_t i = 0; i < open->step_count; i++) {
         const struct step_state *step = &open->steps[i];

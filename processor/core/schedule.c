@@ -101,7 +101,7 @@ enum err schedule_due(const struct scope *scope, const struct send_rule *rule,
         enum err error = schedule_date(locale, zone, date, &base_ms, &base_day);
         if (error != ERR_OK)
             return error;
-    } else if (trigger->kind == TRIGGER_YEARLY || trigger->kind == TRIGGER_DATE) {
+    } else if (trigger_is_date(trigger->kind)) {
         base_day = trigger->day;
     } else {
         base_day = zone_day(locale, zone, base_ms);
