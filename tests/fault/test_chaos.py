@@ -7,7 +7,6 @@ under read_committed, none after its cancel, judged by an oracle that shares not
 import collections
 import os
 import random
-import re
 import signal
 import time
 
@@ -19,6 +18,7 @@ from harness import wait
 from harness.segments import TopicLog
 from harness.site import now_ms
 from load import Load, Watch
+from verdict import note_arrivals
 
 EVENTS = int(os.environ.get("EVENTS", 100000))
 RATE = int(os.environ.get("RATE", 850))  # events a second
@@ -160,23 +160,6 @@ def restart_broker(chaos):
     services.kill("kafka")
     services.start("kafka")
     chaos.note(f"the broker was killed and served again after {now_ms() - began} ms")
-
-
-def note_arrivals(site, events, seconds):
-    """When the journal had each event first. Its blocks hold the ids as they are, and its topic the broker's time."""
-    journal = site.reader("journal", committed=False)
-    first = {}
-
-    def missing():
-        for record in journal.poll(0.2):
-            for id in re.findall(rb"e[0-9]+\.[0-9]", record.value or b""):
-                first[id.decode()] = min(record.timestamp_ms, first.get(id.decode(), record.timestamp_ms))
-        journal.records.clear()
-        return [event.id for event in events if event.id not in first and event.name != "page_viewed"]
-
-    wait.until("every event is in the journal", lambda: not missing(), seconds, describe=lambda: missing()[:5])
-    for event in events:
-        event.arrived_ms = first.get(event.id, 0)
 
 
 def judge(site, events, watch_seconds):
