@@ -19,6 +19,8 @@ struct kafka_log {
     struct kafka_log_header *headers;
     size_t header_capacity;
     int64_t position;
+    int64_t from; /* where reading begins */
+    bool reading;
 };
 
 static void *checked(void *memory)
@@ -47,12 +49,15 @@ static rd_kafka_t *client_make(struct kafka_log *log, const struct kafka_log_opt
     return kafka_client_new(conf, RD_KAFKA_CONSUMER, diag);
 }
 
-static void assign(struct kafka_log *log, int64_t offset)
+/* Once only: librdkafka (2.0.2) ends the process where a partition is taken away that has not yet stopped
+ * from the last time. */
+static void reading_begin(struct kafka_log *log)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, log->topic, log->partition)->offset = offset;
+    rd_kafka_topic_partition_list_add(list, log->topic, log->partition)->offset = log->from;
     (void)rd_kafka_assign(log->client, list);
     rd_kafka_topic_partition_list_destroy(list);
+    log->reading = true;
 }
 
 enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_log **log, struct diag *diag)
@@ -69,7 +74,7 @@ enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_lo
     }
     l->asked = checked(rd_kafka_topic_new(l->asker, l->topic, NULL));
     (void)rd_kafka_poll_set_consumer(l->client);
-    assign(l, RD_KAFKA_OFFSET_BEGINNING);
+    l->from = RD_KAFKA_OFFSET_BEGINNING;
     *log = l;
     return ERR_OK;
 }
@@ -164,7 +169,7 @@ enum err kafka_log_begin_at(struct kafka_log *log, int64_t since_ms, int64_t end
     if (error != ERR_OK)
         return error;
     log->position = offset < 0 ? end : offset; /* negative: the end of the log, as it is now */
-    assign(log, log->position);
+    log->from = log->position;
     return ERR_OK;
 }
 
@@ -206,6 +211,8 @@ static enum err error_next(struct kafka_log *log)
 enum err kafka_log_next(struct kafka_log *log, int timeout_ms, struct kafka_log_record *record)
 {
     message_drop(log);
+    if (!log->reading)
+        reading_begin(log);
     log->message = rd_kafka_consumer_poll(log->client, timeout_ms);
     if (log->message == NULL)
         return ERR_TIMEOUT;
