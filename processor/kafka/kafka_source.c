@@ -188,15 +188,22 @@ static void source_commit(void *self, const struct source_commit *commits, size_
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-static bool answer_hand_out(struct kafka_source *s, int timeout_ms, struct source_event *event)
+/* Waits up to timeout_ms for the answer to the commit under way; true once it is here. */
+static bool answer_await(struct kafka_source *s, int timeout_ms)
 {
     if (s->answer.waiting && !s->answer.here)
         (void)rd_kafka_queue_poll_callback(s->answers, timeout_ms);
+    return s->answer.here;
+}
+
+static bool answer_hand_out(struct kafka_source *s, struct source_event *event)
+{
     if (!s->answer.here)
         return false;
     *event =
         (struct source_event){.kind = SOURCE_COMMITTED, .tag = s->answer.tag, .error = s->answer.error};
     s->answer = (struct answer){0};
+    s->answered_last = true;
     return true;
 }
 
@@ -253,29 +260,46 @@ static enum err trouble_hand_out(struct kafka_source *s, struct source_event *ev
     return ERR_OK;
 }
 
+/* The client's queue: records and rebalances. True when the event is filled. */
+static bool queue_hand_out(struct kafka_source *s, int timeout_ms, bool records_wanted,
+                           struct source_event *event)
+{
+    if (!records_wanted) {
+        unwanted_wait(s, timeout_ms);
+        return false;
+    }
+    wanted_again(s);
+    if (source_settle(s) && timeout_ms > MOVE_RETRY_MS)
+        timeout_ms = MOVE_RETRY_MS;
+    return records_hand_out(s, timeout_ms, event);
+}
+
+/* An owner that commits again at each answer may find the next answer here at each poll: behind one the
+ * queue comes first, or the group would wait for a rebalance that nobody takes out of it. */
 static enum err source_poll(void *self, int timeout_ms, bool records_wanted, struct source_event *event)
 {
     struct kafka_source *s = self;
     *event = (struct source_event){.kind = SOURCE_NOTHING};
-    if (source_standing_hand_out(s, event) || answer_hand_out(s, 0, event))
+    if (source_standing_hand_out(s, event))
         return ERR_OK;
+    bool queue_first = s->answered_last && s->standing.list == NULL;
+    s->answered_last = false;
+    if (answer_await(s, 0)) {
+        if (!queue_first && answer_hand_out(s, event))
+            return ERR_OK;
+        timeout_ms = 0;
+    }
     /* The client's queue is left alone until the rebalance is answered: the next one may already lie in it,
      * when the group was left or lost meanwhile. */
-    if (s->standing.list != NULL) {
-        if (s->answer.waiting && answer_hand_out(s, timeout_ms, event))
+    if (s->standing.list == NULL) {
+        if (queue_hand_out(s, timeout_ms, records_wanted, event))
             return ERR_OK;
-        if (!s->answer.waiting)
-            wait_ms(timeout_ms);
-    } else if (records_wanted) {
-        wanted_again(s);
-        if (source_settle(s) && timeout_ms > MOVE_RETRY_MS)
-            timeout_ms = MOVE_RETRY_MS;
-        if (records_hand_out(s, timeout_ms, event))
-            return ERR_OK;
+    } else if (s->answer.waiting) {
+        (void)answer_await(s, timeout_ms);
     } else {
-        unwanted_wait(s, timeout_ms);
+        wait_ms(timeout_ms);
     }
-    return trouble_hand_out(s, event);
+    return answer_hand_out(s, event) ? ERR_OK : trouble_hand_out(s, event);
 }
 
 /* ---- life ---- */

@@ -71,6 +71,7 @@ struct kafka_source {
     size_t topic_count;
     struct standing standing;
     struct answer answer;
+    bool answered_last; /* the last poll handed an answer out */
     struct batch *free_batches;
     int worker;
     int64_t unwanted_since_us; /* 0: they are wanted */
