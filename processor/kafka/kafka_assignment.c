@@ -142,6 +142,9 @@ rd_kafka_topic_partition_list_t *kafka_list_of_one(const char *topic, int32_t pa
     return list;
 }
 
+/* Two calls: the client has heard that the partition stopped before it looks at whatever is asked of it
+ * after them. Behind one call that does both it may not have, and ends the process when the partition is
+ * taken away (librdkafka 2.0.2). */
 static void part_reassign(struct kafka_assignment *a, int32_t partition, int64_t offset)
 {
     rd_kafka_topic_partition_list_t *list = kafka_list_of_one(a->topic, partition, offset);

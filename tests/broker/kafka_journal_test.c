@@ -137,6 +137,30 @@ static void test_a_start_right_after_the_answer(void **state)
     }
 }
 
+/* A partition out of range is let go of and taken anew, and at once the member leaves: the client
+ * (librdkafka 2.0.2) ends the process when one is taken away that has not stopped from the last time. */
+static void test_leaving_right_after_partitions_were_taken_anew(void **state)
+{
+    (void)state;
+    enum { PARTITIONS = 8, ROUNDS = 20 };
+    kafka_site_topics(&site, PARTITIONS);
+    for (int p = 0; p < PARTITIONS; p++)
+        kafka_site_fill(&site, p, 5);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct kafka_journal *journal = kafka_site_journal(&site);
+        struct journal_member member;
+        journal_member_init(&member, kafka_journal_port(journal), 1000);
+        for (int p = 0; p < PARTITIONS; p++)
+            MEMBER_UNTIL(&member, NULL, member.ranges[p] > 0);
+        for (int p = 0; p < PARTITIONS; p++)
+            journal_member_start(&member, p, 0);
+        if (round % 2 == 0)
+            close_member(&member, journal, NULL);
+        else
+            assert_true(kafka_journal_destroy(journal));
+    }
+}
+
 /* Partitions move one by one, each is owned once, and come back when the second member leaves. */
 static void test_two_members_share_and_give_back(void **state)
 {
@@ -221,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_a_trim_moves_the_start),
         cmocka_unit_test(test_nothing_is_read_before_start),
         cmocka_unit_test(test_a_start_right_after_the_answer),
+        cmocka_unit_test(test_leaving_right_after_partitions_were_taken_anew),
         cmocka_unit_test(test_two_members_share_and_give_back),
         cmocka_unit_test(test_watermarks_and_an_open_transaction),
     };
