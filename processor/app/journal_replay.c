@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/system_clock.h"
+#include "base/memory.h"
 #include "kafka/kafka_log.h"
 #include "memory/memory_store.h"
 
@@ -54,7 +55,7 @@ static void give_record(struct journal_replay *replay, struct journal_event *eve
     const struct kafka_log_record *record = &replay->held;
     char *copy = malloc(record->value.size + 1);
     if (copy == NULL)
-        abort();
+        memory_exhausted();
     if (record->value.size > 0)
         memcpy(copy, record->value.data, record->value.size);
     *event = (struct journal_event){.kind = JOURNAL_RECORD,
@@ -219,7 +220,7 @@ enum err journal_replay_open(const struct worker_shared *shared, const struct lo
 {
     struct journal_replay *replay = calloc(1, sizeof *replay);
     if (replay == NULL)
-        abort();
+        memory_exhausted();
     replay->shared = shared;
     replay->partition = partition;
     replay->delivered = replay->end_told = -1;

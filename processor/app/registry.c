@@ -8,6 +8,7 @@
 
 #include "app/campaign_compile.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "kafka/kafka_log.h"
 
 #define IDLE_MS 50
@@ -402,8 +403,7 @@ enum err registry_open(const struct registry_options *options, struct registry *
     enum err error = kafka_log_open(&log_options, &r->topic, diag);
     if (error == ERR_OK) {
         publish(r);
-        if (pthread_create(&r->thread, NULL, registry_run, r) != 0)
-            abort();
+        thread_start(&r->thread, registry_run, r);
         *registry = r;
         return ERR_OK;
     }

@@ -5,6 +5,7 @@
 #include "app/journal_replay.h"
 #include "app/own_topics.h"
 #include "app/registry.h"
+#include "base/memory.h"
 #include "icu/icu_locale.h"
 #include "kafka/kafka_log.h"
 #include "redis/redis_store.h"
@@ -70,7 +71,7 @@ enum err view_session_open(const struct config *config, const struct log *log, s
 {
     struct view_session *session = calloc(1, sizeof *session);
     if (session == NULL)
-        abort();
+        memory_exhausted();
     arena_init(&session->arena, 0);
     session->kafka = own_kafka_properties(config, &session->arena);
     session->shared = (struct worker_shared){

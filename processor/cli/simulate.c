@@ -127,7 +127,7 @@ static int take_lines(struct task *task, FILE *file)
         progress_step(&task->progress, done, total);
     }
     progress_end(&task->progress);
-    bool failed = ferror(file) != 0;
+    bool failed = feof(file) == 0; /* it may have been read well, and memory was short */
     free(line);
     return failed ? cannot("read", task->events_path) : CLI_DONE;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "http/context.h"
 
 #define LOOK_MS 1000
@@ -55,8 +56,7 @@ struct http_guard *http_guard_new(void)
         memory_exhausted();
     pthread_mutex_init(&guard->lock, NULL);
     pthread_cond_init(&guard->ended, NULL);
-    if (pthread_create(&guard->thread, NULL, look, guard) != 0)
-        abort();
+    thread_start(&guard->thread, look, guard);
     return guard;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "http/context.h"
 
 struct http_pool {
@@ -52,8 +53,7 @@ struct http_pool *http_pool_new(const struct http_pool_options *options)
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     for (int i = 0; i < options->threads; i++)
-        if (pthread_create(&pool->threads[i], NULL, work, pool) != 0)
-            abort();
+        thread_start(&pool->threads[i], work, pool);
     return pool;
 }
 

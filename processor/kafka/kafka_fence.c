@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "kafka/kafka_producer.h"
 
 #define FENCE_TIMEOUT_MS 10000
@@ -109,8 +110,7 @@ void kafka_fence_add(struct kafka_fence *fence, struct span ids)
             id_add(fence, span_slice(ids, from, to));
     }
     if (!fence->running && fence->waiting != NULL) {
-        if (pthread_create(&fence->thread, NULL, fence_thread, fence) != 0)
-            abort();
+        thread_start(&fence->thread, fence_thread, fence);
         fence->running = true;
     }
     pthread_cond_signal(&fence->changed);

@@ -166,6 +166,8 @@ enum err kafka_outbox_open(const struct kafka_outbox_options *options, struct ka
         memory_exhausted();
     outbox->properties = kafka_properties_copy(options->properties);
     outbox->journal_topic = strdup(options->journal_topic);
+    if (outbox->journal_topic == NULL)
+        memory_exhausted();
     outbox->transactional = options->transactional;
     signal_init(&outbox->signal, options->wake, options->wake_context);
     outbox->fence = kafka_fence_open(outbox->properties, options->log);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "kafka/kafka_producer_internal.h"
 
 static void *checked(void *memory)
@@ -194,8 +195,7 @@ enum err kafka_producer_open(const struct kafka_producer_options *options, struc
         producer_free(p);
         return ERR_INVALID;
     }
-    if (pthread_create(&p->thread, NULL, kafka_producer_thread, p) != 0)
-        abort();
+    thread_start(&p->thread, kafka_producer_thread, p);
     *producer = p;
     return ERR_OK;
 }

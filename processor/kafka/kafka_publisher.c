@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 
 #define POLL_MS 100
 
@@ -104,8 +105,7 @@ static enum err client_open(struct kafka_publisher *publisher, struct diag *diag
         return ERR_INVALID;
     publisher->topic = checked(rd_kafka_topic_new(publisher->client, publisher->topic_name, NULL));
     atomic_store(&publisher->stop, false);
-    if (pthread_create(&publisher->thread, NULL, serve_reports, publisher) != 0)
-        abort();
+    thread_start(&publisher->thread, serve_reports, publisher);
     return ERR_OK;
 }
 

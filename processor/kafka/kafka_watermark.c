@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 
 #define REQUESTS_KEPT 32
 #define ANSWER_TIMEOUT_MS 2000
@@ -241,8 +242,7 @@ enum err kafka_watermark_open(const struct kafka_properties *properties, const c
     }
     w->handles[0] = checked(rd_kafka_topic_new(w->uncommitted, w->topic, NULL));
     w->handles[1] = checked(rd_kafka_topic_new(w->committed, w->topic, NULL));
-    if (pthread_create(&w->thread, NULL, watermark_thread, w) != 0)
-        abort();
+    thread_start(&w->thread, watermark_thread, w);
     *watermark = w;
     return ERR_OK;
 }

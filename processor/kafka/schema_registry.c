@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/memory.h"
 #include "codec/json.h"
 #include "kafka/kafka_client.h"
 
@@ -117,7 +118,7 @@ static enum err gather_reference(struct schema_registry *registry, struct value 
         return diag_set(diag, ERR_INVALID, 0, 0, "a reference lacks its subject or its version");
     char *escaped = curl_easy_escape(registry->curl, subject->bytes, (int)subject->size);
     if (escaped == NULL)
-        abort();
+        memory_exhausted();
     struct span path =
         arena_printf(&registry->arena, "/subjects/%s/versions/%lld", escaped, (long long)version->integer);
     curl_free(escaped);

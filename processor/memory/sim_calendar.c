@@ -1,4 +1,5 @@
 #include "memory/sim_calendar.h"
+#include "base/memory.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ static void grow(struct sim_calendar *calendar)
     struct calendar_entry *entries = realloc(calendar->entries, capacity * sizeof *entries);
     if (entries == NULL) {
         fputs("declic: out of memory (the calendar)\n", stderr);
-        abort();
+        memory_exhausted();
     }
     calendar->entries = entries;
     calendar->capacity = capacity;
