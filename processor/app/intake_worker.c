@@ -6,6 +6,7 @@
 #include "app/intake.h"
 #include "app/store_room.h"
 #include "app/system_clock.h"
+#include "base/thread.h"
 #include "base/uuid.h"
 #include "kafka/kafka_appender.h"
 #include "kafka/kafka_source.h"
@@ -61,18 +62,17 @@ static enum err list_sources(const struct config *config, struct arena *arena,
 }
 
 /* Gives the sources in Avro the Schema Registry. */
-static enum err open_schemas(const struct config *config, struct intake_source *sources, size_t count,
-                             struct intake_parts_open *open, struct diag *diag)
+static void open_schemas(const struct config *config, struct intake_source *sources, size_t count,
+                         struct intake_parts_open *open)
 {
     for (size_t i = 0; i < count; i++) {
         if (sources[i].mapping.format != MAPPING_AVRO)
             continue;
-        if (open->schemas == NULL && schema_registry_open(config->registry_url, &open->schemas) != ERR_OK)
-            return diag_set(diag, ERR_NO_MEMORY, 0, 0, "registry.url: no client can be made");
+        if (open->schemas == NULL)
+            open->schemas = schema_registry_open(config->registry_url);
         open->schemas_port = schema_registry_port(open->schemas);
         sources[i].mapping.registry = &open->schemas_port;
     }
-    return ERR_OK;
 }
 
 static struct intake_settings make_settings(const struct intake_worker *worker,
@@ -106,10 +106,9 @@ static enum err open_parts(const struct intake_worker *worker, struct intake_par
     struct intake_source *sources;
     size_t count;
     enum err error = list_sources(shared->config, &open->arena, &sources, &count, diag);
-    if (error == ERR_OK)
-        error = open_schemas(shared->config, sources, count, open, diag);
     if (error != ERR_OK)
         return error;
+    open_schemas(shared->config, sources, count, open);
     const char **topics = ARENA_ARRAY(&open->arena, const char *, count);
     for (size_t i = 0; i < count; i++)
         topics[i] = arena_copy(&open->arena, sources[i].topic).data;
@@ -264,12 +263,10 @@ static void *run_intake(void *argument)
     return NULL;
 }
 
-enum err intake_worker_start(struct intake_worker *worker)
+void intake_worker_start(struct intake_worker *worker)
 {
-    if (pthread_create(&worker->thread, NULL, run_intake, worker) != 0)
-        return ERR_NO_MEMORY;
+    thread_start(&worker->thread, run_intake, worker);
     worker->running = true;
-    return ERR_OK;
 }
 
 void intake_worker_stop(struct intake_worker *worker)

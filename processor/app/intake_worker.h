@@ -19,8 +19,7 @@ struct intake_worker {
     atomic_bool failed;
 };
 
-/* ERR_NO_MEMORY when the thread cannot be made. */
-WARN_UNUSED enum err intake_worker_start(struct intake_worker *worker);
+void intake_worker_start(struct intake_worker *worker);
 /* Asks for an orderly end. */
 void intake_worker_stop(struct intake_worker *worker);
 

@@ -14,6 +14,7 @@
 #include "app/system_clock.h"
 #include "app/worker.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "codec/outbound_avro.h"
 #include "kafka/kafka_admin.h"
 #include "kafka/schema_registry.h"
@@ -216,15 +217,13 @@ static enum err ask_schema(struct process *process, void *self, struct diag *dia
 static enum err wait_for_schema(struct process *process, struct diag *diag)
 {
     const struct config *config = process->config;
-    struct schema_registry *registry;
     if (config->outbound_format != CONFIG_OUTBOUND_AVRO)
         return ERR_OK;
     if (config->registry_url.size == 0) {
         process->shared.avro_head = outbound_avro_head_of_fingerprint(&process->arena);
         return ERR_OK;
     }
-    if (schema_registry_open(config->registry_url, &registry) != ERR_OK)
-        return diag_set(diag, ERR_INVALID, 0, 0, "registry.url: no client can be made");
+    struct schema_registry *registry = schema_registry_open(config->registry_url);
     enum err error = wait_for(process, "the Schema Registry", ask_schema, registry, diag);
     schema_registry_close(registry);
     return error;
@@ -252,7 +251,7 @@ static enum err open_registry(struct process *process, struct diag *diag)
     return wait_for(process, "the campaigns topic", ask_registry, NULL, diag);
 }
 
-static enum err start_threads(struct process *process, struct diag *diag)
+static void start_threads(struct process *process)
 {
     process->shared = (struct worker_shared){
         .config = process->config,
@@ -269,16 +268,14 @@ static enum err start_threads(struct process *process, struct diag *diag)
     process->workers = calloc((size_t)process->worker_count, sizeof *process->workers);
     process->intakes = calloc((size_t)process->worker_count, sizeof *process->intakes);
     if (process->workers == NULL || process->intakes == NULL)
-        return diag_set(diag, ERR_NO_MEMORY, 0, 0, "%s", err_sentence(ERR_NO_MEMORY));
+        memory_exhausted();
     for (int i = 0; i < process->worker_count; i++) {
         process->workers[i].shared = process->intakes[i].shared = &process->shared;
         process->workers[i].number = process->intakes[i].number = i;
         process->intakes[i].registry = process->registry;
-        if (worker_start(&process->workers[i]) != ERR_OK ||
-            intake_worker_start(&process->intakes[i]) != ERR_OK)
-            return diag_set(diag, ERR_NO_MEMORY, 0, 0, "no more threads can be made");
+        worker_start(&process->workers[i]);
+        intake_worker_start(&process->intakes[i]);
     }
-    return ERR_OK;
 }
 
 enum err process_start(struct process *process, struct diag *diag)
@@ -290,9 +287,8 @@ enum err process_start(struct process *process, struct diag *diag)
         error = wait_for_schema(process, diag);
     if (error == ERR_OK)
         error = open_registry(process, diag);
-    if (error == ERR_OK)
-        error = start_threads(process, diag);
     if (error == ERR_OK) {
+        start_threads(process);
         set_trouble(process, "");
         atomic_store(&process->started, true);
     }

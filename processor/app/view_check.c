@@ -7,6 +7,7 @@
 
 #define PAGE_USERS 500
 #define PAGE_DUES 2000
+#define PAGE_FOLLOWS 2000
 
 struct check {
     const struct store_port *view;
@@ -17,7 +18,7 @@ struct check {
     int64_t head;       /* where the reference stands */
     struct arena page;  /* reset with each */
     struct arena names; /* of users seen or told */
-    struct user_map seen, told;
+    struct user_map seen, told, told_follows;
 };
 
 static void tell(struct check *check, struct span user, struct span what)
@@ -313,6 +314,83 @@ static enum err check_calendar(struct check *check)
     }
 }
 
+/* ---- who follows what ----------------------------------------------------------------------------- */
+
+struct follows {
+    struct store_follow *items;
+    size_t count;
+};
+
+static int order_of_follows(const struct store_follow *a, const struct store_follow *b)
+{
+    if (a->thing != b->thing)
+        return a->thing < b->thing ? -1 : 1;
+    return span_compare(a->user, b->user);
+}
+
+/* Both lists are in order; what lies beyond `last` (NULL: nothing does) is compared with the next page. */
+static void compare_follows(struct check *check, const struct follows *ours, const struct follows *theirs,
+                            const struct store_follow *last)
+{
+    size_t a = 0, b = 0;
+    while (a < ours->count || b < theirs->count) {
+        int order = a == ours->count     ? 1
+                    : b == theirs->count ? -1
+                                         : order_of_follows(&ours->items[a], &theirs->items[b]);
+        const struct store_follow *first = order <= 0 ? &ours->items[a] : &theirs->items[b];
+        if (last != NULL && order_of_follows(first, last) > 0)
+            return;
+        if (order != 0 && remember(check, &check->told_follows, first->user))
+            tell(check, first->user, SPAN_LITERAL("followers"));
+        a += order <= 0;
+        b += order >= 0;
+    }
+}
+
+static const struct store_follow *last_follow(const struct follows *follows)
+{
+    return follows->count == PAGE_FOLLOWS ? &follows->items[PAGE_FOLLOWS - 1] : NULL;
+}
+
+static enum err read_follows(struct check *check, const struct store_follow *after, struct follows *ours,
+                             struct follows *theirs)
+{
+    const struct store_port *view = check->view, *store = check->reference->store;
+    int64_t head;
+    arena_reset(&check->page);
+    enum err error = view->follows_read(view->self, check->partition, after, PAGE_FOLLOWS, &check->page,
+                                        &ours->items, &ours->count, &head);
+    error = error != ERR_OK ? store_failed(check, error) : follow(check, head);
+    if (error == ERR_OK)
+        error = store->follows_read(store->self, check->partition, after, PAGE_FOLLOWS, &check->page,
+                                    &theirs->items, &theirs->count, &head);
+    return error;
+}
+
+static enum err check_follows(struct check *check)
+{
+    struct store_follow after = {0};
+    struct buf user = {0}; /* of `after` */
+    enum err error;
+    for (bool first = true;; first = false) {
+        struct follows ours, theirs;
+        error = read_follows(check, first ? NULL : &after, &ours, &theirs);
+        if (error != ERR_OK)
+            break;
+        const struct store_follow *last = last_follow(&ours), *other = last_follow(&theirs);
+        if (last == NULL || (other != NULL && order_of_follows(other, last) < 0))
+            last = other;
+        compare_follows(check, &ours, &theirs, last);
+        if (last == NULL)
+            break;
+        buf_clear(&user);
+        buf_append(&user, last->user);
+        after = (struct store_follow){.thing = last->thing, .user = buf_span(&user)};
+    }
+    buf_free(&user);
+    return error;
+}
+
 /* ---- the partition -------------------------------------------------------------------------------- */
 
 static enum err check_partition(struct check *check)
@@ -351,8 +429,11 @@ enum err view_check(const struct store_port *view, const struct view_reference *
         error = check_unseen(&check);
     if (error == ERR_OK)
         error = check_calendar(&check);
+    if (error == ERR_OK)
+        error = check_follows(&check);
     user_map_free(&check.seen);
     user_map_free(&check.told);
+    user_map_free(&check.told_follows);
     arena_destroy(&check.page);
     arena_destroy(&check.names);
     return error;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/system_clock.h"
+#include "base/thread.h"
 #include "icu/icu_locale.h"
 #include "kafka/kafka_journal.h"
 #include "kafka/kafka_outbox.h"
@@ -185,12 +186,10 @@ static void *run_worker(void *argument)
     return NULL;
 }
 
-enum err worker_start(struct worker *worker)
+void worker_start(struct worker *worker)
 {
-    if (pthread_create(&worker->thread, NULL, run_worker, worker) != 0)
-        return ERR_NO_MEMORY;
+    thread_start(&worker->thread, run_worker, worker);
     worker->running = true;
-    return ERR_OK;
 }
 
 void worker_stop(struct worker *worker)

@@ -40,8 +40,7 @@ struct worker {
 /* What an engine of this configuration is told, but where messages go and whose it is. */
 struct engine_options worker_engine_options(const struct worker_shared *shared);
 
-/* ERR_NO_MEMORY when the thread cannot be made. */
-WARN_UNUSED enum err worker_start(struct worker *worker);
+void worker_start(struct worker *worker);
 /* Asks for an end; the thread notices within some 10 ms. */
 void worker_stop(struct worker *worker);
 

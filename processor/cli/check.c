@@ -203,11 +203,10 @@ static void check_redis(struct check *check)
 
 static void check_registry(struct check *check)
 {
-    struct schema_registry *registry;
     struct diag diag = {0};
-    if (check->config->registry_url.size == 0 ||
-        schema_registry_open(check->config->registry_url, &registry) != ERR_OK)
+    if (check->config->registry_url.size == 0)
         return;
+    struct schema_registry *registry = schema_registry_open(check->config->registry_url);
     enum err error = schema_registry_check(registry, &diag);
     if (error != ERR_OK)
         complain_service(check, "registry.url", error, &diag);

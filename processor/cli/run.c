@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/process.h"
+#include "base/thread.h"
 #include "cli/cli.h"
 #include "http/server.h"
 
@@ -85,10 +86,7 @@ static int serve(const struct config *config, const struct log *log)
         process_free(run.process);
         return CLI_USAGE;
     }
-    if (pthread_create(&run.starter, NULL, start_process, &run) != 0) {
-        fprintf(stderr, "declic run: no thread can be made\n");
-        return CLI_WRONG;
-    }
+    thread_start(&run.starter, start_process, &run);
     int code = watch(&run, config, server);
     process_stop(run.process);
     pthread_join(run.starter, NULL);

@@ -84,20 +84,17 @@ static enum err partitions_find(const struct topic_input *input, struct span top
 }
 
 /* A source in Avro is given the Schema Registry. */
-static enum err schemas_give(struct topic_input *input, const struct config_source **source,
-                             struct diag *diag)
+static void schemas_give(struct topic_input *input, const struct config_source **source)
 {
     if ((*source)->mapping.format != MAPPING_AVRO)
-        return ERR_OK;
-    if (input->schemas == NULL &&
-        schema_registry_open(input->config->registry_url, &input->schemas) != ERR_OK)
-        return diag_set(diag, ERR_NO_MEMORY, 0, 0, "registry.url: no client can be made");
+        return;
+    if (input->schemas == NULL)
+        input->schemas = schema_registry_open(input->config->registry_url);
     input->schemas_port = schema_registry_port(input->schemas);
     struct config_source *copy = ARENA_NEW(input->arena, struct config_source);
     *copy = **source;
     copy->mapping.registry = &input->schemas_port;
     *source = copy;
-    return ERR_OK;
 }
 
 static enum err topic_open(struct topic_input *input, struct span topic, int64_t since_ms,
@@ -110,9 +107,8 @@ static enum err topic_open(struct topic_input *input, struct span topic, int64_t
             "`%.*s` is none of the configuration's `sources`, which say how its records are read",
             SPAN_PRINTF(topic));
     int32_t partitions = 0;
-    enum err error = schemas_give(input, &source, diag);
-    if (error == ERR_OK)
-        error = partitions_find(input, source->topic, &partitions, diag);
+    schemas_give(input, &source);
+    enum err error = partitions_find(input, source->topic, &partitions, diag);
     for (int32_t p = 0; error == ERR_OK && p < partitions; p++) {
         struct lane *lane = ARENA_PUSH(input->arena, &input->lanes, &input->count, &input->capacity);
         *lane = (struct lane){.source = source, .partition = p};

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "http/access.h"
 #include "http/context.h"
 #include "http/pool.h"
@@ -56,7 +57,7 @@ enum err http_server_start(const struct config *config, const struct log *log, s
 {
     struct http_server *server = calloc(1, sizeof *server);
     if (server == NULL)
-        return ERR_NO_MEMORY;
+        memory_exhausted();
     enum err error = http_access_read(config, &server->access, diag);
     if (error != ERR_OK) {
         free(server);

@@ -221,13 +221,11 @@ static enum err find(void *self, uint32_t id, const struct avro_type **type, str
 
 /* ---- life ---- */
 
-enum err schema_registry_open(struct span url, struct schema_registry **made)
+struct schema_registry *schema_registry_open(struct span url)
 {
     struct schema_registry *registry = calloc(1, sizeof *registry);
-    if (registry == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        free(registry);
-        return ERR_NO_MEMORY;
-    }
+    if (registry == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        memory_exhausted();
     while (url.size > 0 && url.data[url.size - 1] == '/')
         url.size--;
     arena_init(&registry->arena, 0);
@@ -239,10 +237,8 @@ enum err schema_registry_open(struct span url, struct schema_registry **made)
     if (registry->headers != NULL)
         (void)curl_slist_append(registry->headers, "Content-Type: application/vnd.schemaregistry.v1+json");
     if (registry->url == NULL || registry->slots == NULL || registry->curl == NULL ||
-        registry->headers == NULL) {
-        schema_registry_close(registry);
-        return ERR_NO_MEMORY;
-    }
+        registry->headers == NULL)
+        memory_exhausted();
     curl_easy_setopt(registry->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(registry->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(registry->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
@@ -250,8 +246,7 @@ enum err schema_registry_open(struct span url, struct schema_registry **made)
     curl_easy_setopt(registry->curl, CURLOPT_USERAGENT, "declic");
     curl_easy_setopt(registry->curl, CURLOPT_HTTPHEADER, registry->headers);
     curl_easy_setopt(registry->curl, CURLOPT_WRITEFUNCTION, take_body);
-    *made = registry;
-    return ERR_OK;
+    return registry;
 }
 
 void schema_registry_close(struct schema_registry *registry)

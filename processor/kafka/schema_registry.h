@@ -10,9 +10,8 @@
 
 struct schema_registry;
 
-/* `url`: http:// or https://, with user and password where it needs them; copied. Asks nothing yet.
- * Error: ERR_NO_MEMORY. */
-WARN_UNUSED enum err schema_registry_open(struct span url, struct schema_registry **registry);
+/* `url`: http:// or https://, with user and password where it needs them; copied. Asks nothing yet. */
+struct schema_registry *schema_registry_open(struct span url);
 void schema_registry_close(struct schema_registry *registry);
 
 struct avro_registry_port schema_registry_port(struct schema_registry *registry);

@@ -314,6 +314,25 @@ static enum err store_followers_read(void *self, int32_t partition, uint64_t thi
     return ERR_OK;
 }
 
+static enum err store_follows_read(void *self, int32_t partition, const struct store_follow *after,
+                                   size_t limit, struct arena *arena, struct store_follow **follows,
+                                   size_t *count, int64_t *head)
+{
+    struct partition *p = partition_at(self, partition);
+    size_t capacity = 0, at = after == NULL ? 0 : follow_place(p, after->thing, after->user);
+    *follows = NULL;
+    *count = 0;
+    *head = p->head;
+    if (after != NULL && at < p->follow_count && p->follows[at].thing == after->thing &&
+        span_equal(p->follows[at].user, after->user))
+        at++;
+    for (; at < p->follow_count && *count < limit; at++) {
+        struct store_follow *found = ARENA_PUSH(arena, follows, count, &capacity);
+        *found = (struct store_follow){p->follows[at].thing, arena_copy(arena, p->follows[at].user), true};
+    }
+    return ERR_OK;
+}
+
 /* The walk goes by buckets, so it cannot go on when there are more of them than before. */
 static enum err store_users_scan(void *self, int32_t partition, struct store_scan *scan, size_t limit,
                                  struct arena *arena, struct store_user **users, size_t *count,
@@ -402,6 +421,7 @@ struct store_port memory_store_port(struct memory_store *store)
         .fire_read = store_read,
         .due_read = store_due_read,
         .followers_read = store_followers_read,
+        .follows_read = store_follows_read,
         .users_scan = store_users_scan,
         .ids_write = store_ids_write,
         .ids_remove = store_ids_remove,

@@ -99,6 +99,11 @@ struct store_port {
     enum err (*followers_read)(void *self, int32_t partition, uint64_t thing, struct span after,
                                size_t limit, struct arena *arena, struct span **users, size_t *count,
                                int64_t *head);
+    /* All who follow something: the first `limit` after `after` (NULL: from the beginning), in order of the
+     * thing and then of the user's bytes, from one atomic step with the head. */
+    enum err (*follows_read)(void *self, int32_t partition, const struct store_follow *after, size_t limit,
+                             struct arena *arena, struct store_follow **follows, size_t *count,
+                             int64_t *head);
     /* The next users (about `limit`) of a walk in no order. Every user who has a state from the first call
      * to the last is handed out at least once; others may be. Each call is one atomic step with the head.
      * ERR_CONFLICT: the walk cannot go on (the store was started anew): begin again. */

@@ -318,6 +318,7 @@ struct store_port redis_store_port(struct redis_store *store)
         .fire_read = store_fire_read,
         .due_read = store_due_read,
         .followers_read = redis_followers_read,
+        .follows_read = redis_follows_read,
         .users_scan = redis_users_scan,
         .ids_write = store_ids_write,
         .ids_remove = store_ids_remove,

@@ -65,6 +65,9 @@ enum err redis_fold_commit(void *self, const struct store_commit *commits, size_
 enum err redis_followers_read(void *self, int32_t partition, uint64_t thing, struct span after,
                               size_t limit, struct arena *arena, struct span **users, size_t *count,
                               int64_t *head);
+enum err redis_follows_read(void *self, int32_t partition, const struct store_follow *after, size_t limit,
+                            struct arena *arena, struct store_follow **follows, size_t *count,
+                            int64_t *head);
 enum err redis_users_scan(void *self, int32_t partition, struct store_scan *scan, size_t limit,
                           struct arena *arena, struct store_user **users, size_t *count, int64_t *head);
 

@@ -9,6 +9,13 @@
 #include "redis/redis_follow.h"
 #include "redis/redis_store_internal.h"
 
+/* The user of a member of the index; empty when the member is too short to be one of ours. */
+static struct span follower_of(struct span member)
+{
+    size_t prefix = member.size < FOLLOW_PREFIX_BYTES ? member.size : FOLLOW_PREFIX_BYTES;
+    return span_slice(member, prefix, member.size);
+}
+
 enum err redis_followers_read(void *self, int32_t partition, uint64_t thing, struct span after,
                               size_t limit, struct arena *arena, struct span **users, size_t *count,
                               int64_t *head)
@@ -43,10 +50,46 @@ enum err redis_followers_read(void *self, int32_t partition, uint64_t thing, str
     *head = redis_store_head(list->elements[0]);
     *count = members->count;
     *users = ARENA_ARRAY(arena, struct span, members->count);
+    for (size_t i = 0; i < members->count; i++)
+        (*users)[i] = follower_of(members->elements[i]->text);
+    return ERR_OK;
+}
+
+enum err redis_follows_read(void *self, int32_t partition, const struct store_follow *after, size_t limit,
+                            struct arena *arena, struct store_follow **follows, size_t *count,
+                            int64_t *head)
+{
+    struct redis_store *store = self;
+    const struct redis_keys *keys = redis_store_keys(store, partition);
+    struct redis_value *list;
+    char first[1 + FOLLOW_PREFIX_BYTES] = "(";
+    enum err error = redis_store_begin(store, store->rest);
+    if (error != ERR_OK)
+        return error;
+    redis_wire_command(store->rest, 1, "MULTI");
+    redis_store_gather_get(store->rest, keys->head);
+    redis_wire_command(store->rest, 7, "ZRANGEBYLEX");
+    redis_wire_word(store->rest, keys->follows);
+    if (after == NULL) {
+        redis_wire_text(store->rest, "-");
+    } else {
+        redis_follow_prefix(after->thing, first + 1);
+        redis_wire_joined(store->rest, span_make(first, sizeof(first)), after->user);
+    }
+    redis_wire_text(store->rest, "+");
+    redis_wire_text(store->rest, "LIMIT");
+    redis_wire_number(store->rest, 0);
+    redis_wire_number(store->rest, (int64_t)limit);
+    error = redis_store_read(store->rest, arena, 4, &list);
+    if (error != ERR_OK)
+        return error;
+    const struct redis_value *members = list->elements[1];
+    *head = redis_store_head(list->elements[0]);
+    *count = members->count;
+    *follows = ARENA_ARRAY(arena, struct store_follow, members->count);
     for (size_t i = 0; i < members->count; i++) {
-        struct span member = members->elements[i]->text;
-        size_t prefix = member.size < FOLLOW_PREFIX_BYTES ? member.size : FOLLOW_PREFIX_BYTES;
-        (*users)[i] = span_make(member.data + prefix, member.size - prefix);
+        struct span member = redis_store_text(members->elements[i]);
+        (*follows)[i] = (struct store_follow){redis_follow_thing(member), follower_of(member), true};
     }
     return ERR_OK;
 }

@@ -7,6 +7,7 @@ import threading
 import redis
 
 from harness import wait
+from harness.site import now_ms
 
 CAMPAIGN = """
 campaign: later
@@ -67,6 +68,49 @@ def test_what_differs_is_told_and_mended(site):
     out.none_for(2.0)
     assert collections.Counter(record.json["user"] for record in out.records) == {f"u{n}": 1 for n in range(USERS)}
     assert verified(made) == []
+    assert running.stop() == 0
+
+
+FOLLOWS = {"follows": {"favourites": {"on": {"event": "liked", "thing": "event.product"},
+                                      "off": {"event": "disliked", "thing": "event.product"}, "expires": "180d"}}}
+PRICE = """
+campaign: price
+type: event
+trigger: {event: price_dropped, thing: event.product, followers: favourites}
+steps:
+  - {id: only, send: {after: 0s}, channel: push, message: {title: "cheaper"}}
+"""
+
+
+def test_who_follows_what_is_compared_and_mended(site):
+    made = site(campaigns={"price": PRICE}, policy=json.dumps(FOLLOWS), journal_partitions=PARTITIONS).prepare()
+    out = made.reader("out.push")
+    running = made.start()
+    for n in range(USERS):
+        made.event(f"u{n}", "liked", {"product": f"p{n % 3}"})
+    made.flush()
+    client = redis.Redis.from_url(made.services.redis)
+
+    def followers():
+        return {member[8:].decode(): (key, member) for key in client.scan_iter(f"{made.prefix}*:f") for member in client.zrange(key, 0, -1)}
+
+    wait.until("all follow", lambda: len(followers()) == USERS, 60, describe=running.log_tail)
+    assert verified(made) == []
+    client.zrem(*followers()["u3"])
+    key, member = followers()["u4"]
+    client.zadd(key, {b"?" * 8 + b"u5": 0, b"short": 0})  # he follows something else, and what nothing could have written
+    client.zrem(key, member)
+    found = verified(made, code=1)
+    assert {(row.get("user", ""), row["differs"]) for row in found} == {(user, "followers") for user in ("", "u3", "u4", "u5")}
+    made.run("verify", "--repair", code=1)
+    wait.until("Redis holds what the journal says", lambda: made.run("verify", code=None).returncode == 0, 60, every=0.5,
+               describe=running.log_tail)
+    for n in range(3):
+        made.topics.put(made.events, None, {"id": f"drop{n}", "name": "price_dropped", "time": now_ms(),
+                                            "attributes": {"product": f"p{n}"}})
+    made.flush()
+    out.wait(USERS, 60)
+    assert collections.Counter(record.json["user"] for record in out.records) == {f"u{n}": 1 for n in range(USERS)}
     assert running.stop() == 0
 
 

@@ -191,6 +191,15 @@ static enum err store_followers_read(void *self, int32_t partition, uint64_t thi
                                        count, head));
 }
 
+static enum err store_follows_read(void *self, int32_t partition, const struct store_follow *after,
+                                   size_t limit, struct arena *arena, struct store_follow **follows,
+                                   size_t *count, int64_t *head)
+{
+    PASS(self, 5,
+         c->store->port.follows_read(c->store->memory, partition, after, limit, arena, follows, count,
+                                     head));
+}
+
 static enum err store_users_scan(void *self, int32_t partition, struct store_scan *scan, size_t limit,
                                  struct arena *arena, struct store_user **users, size_t *count,
                                  int64_t *head)
@@ -354,6 +363,7 @@ struct store_port sim_store_port(struct sim_connection *connection)
         .fire_read = store_fire_read,
         .due_read = store_due_read,
         .followers_read = store_followers_read,
+        .follows_read = store_follows_read,
         .users_scan = store_users_scan,
         .ids_write = store_ids_write,
         .ids_remove = store_ids_remove,

@@ -224,6 +224,25 @@ static void expect_followers(struct store_port store, uint64_t thing, const char
     arena_destroy(&arena);
 }
 
+static void expect_follows(struct store_port store, const struct store_follow *after, size_t limit,
+                           const char *expected)
+{
+    struct arena arena;
+    struct store_follow *follows;
+    struct buf names = {0};
+    size_t count;
+    int64_t head;
+    arena_init(&arena, 0);
+    assert_int_equal(store.follows_read(store.self, 0, after, limit, &arena, &follows, &count, &head),
+                     ERR_OK);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&names, "%s%llu/%.*s", i == 0 ? "" : " ", (unsigned long long)(follows[i].thing % 100),
+                   SPAN_PRINTF(follows[i].user));
+    assert_span(buf_span(&names), expected);
+    buf_free(&names);
+    arena_destroy(&arena);
+}
+
 void store_contract_followers_are_read_in_order(struct store_port store)
 {
     const struct store_follow first[] = {
@@ -241,6 +260,11 @@ void store_contract_followers_are_read_in_order(struct store_port store)
     expect_followers(store, UINT64_MAX, "", 10, "e");
     expect_followers(store, 0, "", 10, "f");
     expect_followers(store, 9, "", 10, "");
+    expect_follows(store, NULL, 10, "0/f 6/d 7/a 7/ab 7/b 7/\xFFz 8/c 15/e");
+    expect_follows(store, NULL, 2, "0/f 6/d");
+    expect_follows(store, &(struct store_follow){.thing = 7, .user = S("ab")}, 2, "7/b 7/\xFFz");
+    expect_follows(store, &(struct store_follow){.thing = 7, .user = S("aa")}, 1, "7/ab");
+    expect_follows(store, &(struct store_follow){.thing = UINT64_MAX, .user = S("e")}, 1, "");
 
     /* Refused as a whole with the head, and a repeat changes nothing. */
     const struct store_follow then[] = {

@@ -7,7 +7,7 @@
 #include "codec/user_state_bin.h"
 #include "memory/memory_store.h"
 
-enum { USERS = 1200 };
+enum { USERS = 1200, FOLLOWS = 4500 };
 
 struct fixture {
     struct memory_store *view, *journal;
@@ -42,6 +42,14 @@ static void put(struct store_port *port, int64_t head, int64_t new_head, const c
     arena_destroy(&arena);
 }
 
+static void put_follow(struct store_port *port, uint64_t thing, const char *user, bool on)
+{
+    const struct store_follow follow = {.thing = thing, .user = span_from_text(user), .on = on};
+    const struct store_commit commit = {
+        .expected_head = 10, .new_head = 10, .follows = &follow, .follow_count = 1};
+    assert_int_equal(port->fold_commit(port->self, &commit, 1), ERR_OK);
+}
+
 static enum err fold_to(void *self, int64_t offset, struct diag *diag)
 {
     struct fixture *fixture = self;
@@ -69,6 +77,12 @@ static void set_up(struct fixture *fixture)
         snprintf(user, sizeof user, "u%d", i);
         put(&fixture->view_port, i == 0 ? STORE_NO_HEAD : 10, 10, user, 1, 1000 + i / 700);
         put(&fixture->journal_port, i == 0 ? STORE_NO_HEAD : 10, 10, user, 1, 1000 + i / 700);
+    }
+    for (int i = 0; i < FOLLOWS; i++) {
+        char user[16];
+        snprintf(user, sizeof user, "u%d", i % USERS);
+        put_follow(&fixture->view_port, (uint64_t)(i / USERS), user, true);
+        put_follow(&fixture->journal_port, (uint64_t)(i / USERS), user, true);
     }
 }
 
@@ -133,6 +147,28 @@ static void each_difference_is_told_once(void **state)
     tear_down(&fixture);
 }
 
+static void who_follows_what_is_compared(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t users;
+    set_up(&fixture);
+    put_follow(&fixture.view_port, 0, "u0", false); /* the first of all */
+    put_follow(&fixture.view_port, 1, "u5", false);
+    put_follow(&fixture.view_port, 2, "u5", false); /* told once */
+    put_follow(&fixture.view_port, 1, "u6", false);
+    put_follow(&fixture.view_port, 2, "nobody", true);
+    put_follow(&fixture.view_port, UINT64_MAX, "u9", true); /* beyond all of the journal */
+    assert_int_equal(check(&fixture, &users), ERR_OK);
+    expect_told(&fixture, "u0: followers\n");
+    expect_told(&fixture, "u5: followers\n");
+    expect_told(&fixture, "u6: followers\n");
+    expect_told(&fixture, "nobody: followers\n");
+    expect_told(&fixture, "u9: followers\n");
+    assert_int_equal(fixture.count, 5);
+    tear_down(&fixture);
+}
+
 /* A store whose head changes with each read. */
 struct moving {
     struct store_port port;
@@ -186,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_the_same_is_silent),
         cmocka_unit_test(each_difference_is_told_once),
+        cmocka_unit_test(who_follows_what_is_compared),
         cmocka_unit_test(a_view_that_goes_back_is_begun_anew),
         cmocka_unit_test(no_view_is_an_error_of_its_own),
     };
