@@ -1,8 +1,16 @@
 #include "codec/user_state_parts.h"
 
+static_assert(NAME_TABLE_SIZE <= UINT8_MAX, "a place in the table of names is a byte");
+
+#define NAME_HEADS 64
+
 struct writer {
     struct buf *out;
     struct name_table names;
+    /* The names in chains by hash: 1 + the place of the latest one, and of each the one before; 0 ends it.
+     */
+    uint8_t heads[NAME_HEADS];
+    uint8_t before[NAME_TABLE_SIZE];
     int64_t last_ms;
 };
 
@@ -27,17 +35,30 @@ static void put_time(struct writer *writer, int64_t time_ms)
     writer->last_ms = time_ms;
 }
 
+/* Names that differ mostly differ in length or towards their end. */
+static size_t name_head(struct span name)
+{
+    uint64_t word = 0;
+    memcpy(&word, name.data + (name.size < 8 ? 0 : name.size - 8), name.size < 8 ? name.size : 8);
+    return (word ^ name.size) * 0x9E3779B185EBCA87u >> 58;
+}
+
 static void put_name(struct writer *writer, struct span name)
 {
     struct name_table *table = &writer->names;
-    for (size_t i = 0; i < table->count; i++) {
-        if (span_equal(table->names[i], name)) {
-            put(writer, i + 1);
+    uint8_t *head = &writer->heads[name.size == 0 ? 0 : name_head(name)];
+    for (size_t place = *head; place != 0; place = writer->before[place - 1]) {
+        const struct span known = table->names[place - 1];
+        if ((known.data == name.data && known.size == name.size) || span_equal(known, name)) {
+            put(writer, place);
             return;
         }
     }
-    if (table->count < NAME_TABLE_SIZE)
+    if (table->count < NAME_TABLE_SIZE) {
+        writer->before[table->count] = *head;
         table->names[table->count++] = name;
+        *head = (uint8_t)table->count;
+    }
     put(writer, 0);
     put_text(writer, name);
 }
@@ -247,6 +268,7 @@ void user_state_encode(const struct user_state *state, struct buf *out)
     struct writer writer;
     writer.out = out;
     writer.names.count = 0;
+    memset(writer.heads, 0, sizeof writer.heads);
     writer.last_ms = 0;
     buf_append_byte(out, USER_STATE_VERSION);
     put(&writer, sections);

@@ -25,7 +25,6 @@ void sim_summary_free(struct sim_summary *summary)
 {
     if (summary == NULL)
         return;
-    sim_seen_free(&summary->reached);
     free(summary->users.slots);
     struct arena arena = summary->arena; /* the summary itself lies in it */
     arena_destroy(&arena);
@@ -36,7 +35,7 @@ void sim_summary_free(struct sim_summary *summary)
 
 static enum reason reason_named(struct span text)
 {
-    for (int i = 0; i < REASON_COUNT; i++) {
+    for (int i = 0; text.size != 0 && i < REASON_COUNT; i++) {
         if (span_equal(reason_text((enum reason)i), text))
             return (enum reason)i;
     }
@@ -72,15 +71,27 @@ static void take_entry(struct sim_summary *summary, struct tally *tally,
     summary->last_was_restart = restart;
 }
 
+/* The user got a message of the campaign in that place: true for the first. */
+static bool reach(struct sim_summary *summary, struct span id, size_t campaign)
+{
+    struct sim_user *user = sim_users_get(&summary->users, &summary->arena, id);
+    if (user->state.data == NULL)
+        user->state.data = arena_zalloc(&summary->arena, summary->campaigns->slot_count / 8 + 1);
+    user->state.size += 1;
+    char *byte = (char *)user->state.data + campaign / 8;
+    char bit = (char)(1 << campaign % 8);
+    bool first = (*byte & bit) == 0;
+    *byte |= bit;
+    return first;
+}
+
 static void take_sent(struct sim_summary *summary, struct tally *tally,
                       const struct decision_record *record)
 {
     int64_t local_ms = zone_local_ms(summary->locale, summary->zone, record->at_ms);
     tally->hours[(local_ms - local_day(local_ms) * DAY_MS) / (60 * MINUTE_MS)] += 1;
-    uint64_t pair = hash_bytes(record->user, hash_bytes(record->campaign, 0));
-    if (!sim_seen_take(&summary->reached, span_make(&pair, sizeof pair), 0, INT64_MAX))
+    if (reach(summary, record->user, (size_t)(tally - summary->tallies)))
         tally->users_reached += 1;
-    sim_users_get(&summary->users, &summary->arena, record->user)->state.size += 1;
 }
 
 static struct tally *tally_of(const struct sim_summary *summary, struct span campaign)
@@ -171,7 +182,7 @@ size_t sim_summary_top_users(const struct sim_summary *summary, const struct sim
 {
     size_t count = 0;
     for (size_t i = 0; i < summary->users.size; i++) {
-        const struct sim_user *user = summary->users.slots[i];
+        const struct sim_user *user = summary->users.slots[i].user;
         if (user == NULL)
             continue;
         size_t at = count;

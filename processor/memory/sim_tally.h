@@ -23,9 +23,9 @@ struct sim_summary {
     const struct campaign_set *campaigns;
     const struct locale_port *locale;
     const struct locale_zone *zone;
-    struct tally *tallies;   /* one a campaign, in order of id */
-    struct sim_seen reached; /* (campaign, user) pairs that got a message */
-    struct sim_users users;  /* those that got one; state.size is how many */
+    struct tally *tallies; /* one a campaign, in order of id */
+    /* Those that got a message: state.size is how many, state.data a bit for each campaign. */
+    struct sim_users users;
     /* The entry that the last record belonged to, as a hash: an entry's records follow each other. */
     uint64_t last_entry;
     bool last_was_restart;

@@ -16,10 +16,11 @@ static void *allocate(size_t count, size_t size)
     return memory;
 }
 
-static struct sim_user **place_of(struct sim_user **slots, size_t size, struct span id)
+static struct sim_user_slot *place_of(struct sim_user_slot *slots, size_t size, uint64_t hash,
+                                      struct span id)
 {
-    size_t at = hash_bytes(id, 0) & (size - 1);
-    while (slots[at] != NULL && !span_equal(slots[at]->id, id))
+    size_t at = hash & (size - 1);
+    while (slots[at].user != NULL && (slots[at].hash != hash || !span_equal(slots[at].user->id, id)))
         at = (at + 1) & (size - 1);
     return &slots[at];
 }
@@ -27,10 +28,11 @@ static struct sim_user **place_of(struct sim_user **slots, size_t size, struct s
 static void grow(struct sim_users *users)
 {
     size_t size = users->size == 0 ? 1024 : users->size * 2;
-    struct sim_user **slots = allocate(size, sizeof(struct sim_user *));
+    struct sim_user_slot *slots = allocate(size, sizeof *slots);
     for (size_t i = 0; i < users->size; i++) {
-        if (users->slots[i] != NULL)
-            *place_of(slots, size, users->slots[i]->id) = users->slots[i];
+        const struct sim_user_slot *old = &users->slots[i];
+        if (old->user != NULL)
+            *place_of(slots, size, old->hash, old->user->id) = *old;
     }
     free(users->slots);
     users->slots = slots;
@@ -41,13 +43,15 @@ struct sim_user *sim_users_get(struct sim_users *users, struct arena *arena, str
 {
     if (users->count * 2 >= users->size)
         grow(users);
-    struct sim_user **place = place_of(users->slots, users->size, id);
-    if (*place == NULL) {
-        *place = ARENA_NEW(arena, struct sim_user);
-        (*place)->id = arena_copy(arena, id);
+    uint64_t hash = hash_bytes(id, 0);
+    struct sim_user_slot *place = place_of(users->slots, users->size, hash, id);
+    if (place->user == NULL) {
+        struct sim_user *user = ARENA_NEW(arena, struct sim_user);
+        user->id = arena_copy(arena, id);
+        *place = (struct sim_user_slot){hash, user};
         users->count += 1;
     }
-    return *place;
+    return place->user;
 }
 
 void sim_user_set_state(struct sim_user *user, struct span state)
@@ -66,8 +70,8 @@ void sim_user_set_state(struct sim_user *user, struct span state)
 void sim_users_free(struct sim_users *users)
 {
     for (size_t i = 0; i < users->size; i++) {
-        if (users->slots[i] != NULL)
-            free((char *)users->slots[i]->state.data);
+        if (users->slots[i].user != NULL)
+            free((char *)users->slots[i].user->state.data);
     }
     free(users->slots);
     *users = (struct sim_users){0};

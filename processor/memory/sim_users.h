@@ -11,7 +11,10 @@ struct sim_user {
 };
 
 struct sim_users {
-    struct sim_user **slots;
+    struct sim_user_slot {
+        uint64_t hash;         /* of the id, so that others need not be looked at */
+        struct sim_user *user; /* NULL: empty */
+    } * slots;
     size_t count, size; /* size: a power of two, or 0 */
 };
 

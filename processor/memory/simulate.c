@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
-#include "codec/user_state_bin.h"
+#include "base/hash.h"
 #include "memory/sim_calendar.h"
 #include "memory/sim_followers.h"
+#include "memory/sim_hand.h"
 #include "memory/sim_line.h"
 #include "memory/sim_users.h"
 
@@ -14,53 +15,53 @@ struct simulation {
     struct fold_limits limits;
     struct mapping mapping;
     struct arena lasting; /* the mapping, users' ids, appointments */
-    struct arena input;   /* the line that is being taken */
-    struct arena batch;   /* what one fold or one decision needs */
+    /* The line that is being taken, and the one before it: what follows from that at once is decided when
+     * the next one is read already, and the state in hand may still point into it. */
+    struct arena inputs[2];
+    struct arena *input;
+    const struct arena *hand_input; /* that the state in hand may point into */
+    struct sim_hand hand;           /* its arena also takes what one fold or one decision needs */
     struct fold fold;
     struct sim_users users;
     struct sim_followers followers;
     struct sim_seen things; /* ids of events about things */
     struct sim_calendar calendar;
-    struct appointment *free_appointments;
     bool has_clock;
     bool is_past_until; /* a line arrived after `until`: so do all that follow */
     int64_t clock_ms;
     uint64_t line;
-    struct sim_user *current; /* whose state is being folded: who `scheduled` records are about */
-    const struct date_wake *known_wakes; /* his, as they were before */
-    size_t known_wake_count;
-    struct buf encoded;
 };
 
 /* --- the calendar ----------------------------------------------------------------------------------------
  */
 
-static struct appointment *new_appointment(struct simulation *simulation, int64_t due_ms)
+/* Tells a journey from the user's others; 64 bits are enough, as they are for the ids of events. */
+static uint64_t journey_hash(struct span campaign, struct span key, struct span trigger_id)
 {
-    struct appointment *appointment = simulation->free_appointments;
-    if (appointment != NULL)
-        simulation->free_appointments = appointment->next_free;
-    else
-        appointment = ARENA_NEW(&simulation->lasting, struct appointment);
-    *appointment = (struct appointment){.due_ms = due_ms, .user = simulation->current};
-    return appointment;
+    return hash_bytes(trigger_id, hash_bytes(key, hash_bytes(campaign, 0)));
+}
+
+static uint32_t step_place(const struct campaign *campaign, struct span step)
+{
+    uint32_t place = 0;
+    while (!span_equal(campaign->steps[place].id, step))
+        place++;
+    return place;
 }
 
 static void put_send(struct simulation *simulation, const struct decision_record *record)
 {
-    struct appointment *appointment = new_appointment(simulation, record->due_ms);
     const struct campaign *campaign =
         campaign_set_version(simulation->options.campaigns, record->campaign, record->version);
-    appointment->priority = campaign->priority;
-    memcpy(appointment->send_id, record->send_id, SEND_ID_BYTES);
-    sim_calendar_add(&simulation->calendar, appointment);
-}
-
-static void put_wake(struct simulation *simulation, int64_t at_ms)
-{
-    struct appointment *appointment = new_appointment(simulation, at_ms);
-    appointment->wake = true;
-    sim_calendar_add(&simulation->calendar, appointment);
+    struct appointment appointment = {
+        .due_ms = record->due_ms,
+        .user = simulation->hand.user,
+        .journey = journey_hash(record->campaign, record->key, record->trigger_id),
+        .step = step_place(campaign, record->step),
+        .priority = (uint8_t)campaign->priority,
+    };
+    memcpy(appointment.send_id, record->send_id, SEND_ID_BYTES);
+    sim_calendar_add(&simulation->calendar, &appointment);
 }
 
 /* Everything that happens passes here: new dues go into the calendar. */
@@ -72,77 +73,78 @@ static void take_decision(void *self, const struct decision_record *record)
     simulation->options.decisions.record(simulation->options.decisions.self, record);
 }
 
-/* --- users
- * ------------------------------------------------------------------------------------------------- */
-
-static void load(struct simulation *simulation, struct sim_user *user, struct user_state *state)
+/* The state in hand was folded: the days that it waits for go into the calendar. */
+static void note_change(struct simulation *simulation)
 {
-    simulation->current = user;
-    enum err error = user_state_decode(user->state, user->id, &simulation->batch, state);
-    assert(error == ERR_OK);
-    (void)error;
-    struct date_wake *wakes = ARENA_ARRAY(&simulation->batch, struct date_wake, state->wakes.count);
-    for (size_t i = 0; i < state->wakes.count; i++)
-        wakes[i] = state->wakes.items[i];
-    simulation->known_wakes = wakes;
-    simulation->known_wake_count = state->wakes.count;
-}
-
-static bool wake_is_known(const struct simulation *simulation, const struct date_wake *wake)
-{
-    for (size_t i = 0; i < simulation->known_wake_count; i++) {
-        const struct date_wake *known = &simulation->known_wakes[i];
-        if (known->at_ms == wake->at_ms && known->alternative == wake->alternative &&
-            span_equal(known->campaign, wake->campaign))
-            return true;
-    }
-    return false;
-}
-
-static void store(struct simulation *simulation, struct sim_user *user, const struct user_state *state)
-{
-    for (size_t i = 0; i < state->wakes.count; i++) {
-        if (!wake_is_known(simulation, &state->wakes.items[i]))
-            put_wake(simulation, state->wakes.items[i].at_ms);
-    }
-    buf_clear(&simulation->encoded);
-    user_state_encode(state, &simulation->encoded);
-    /* The state pointed into the former bytes: it is over with this. */
-    sim_user_set_state(user, buf_span(&simulation->encoded));
+    const struct date_wake *wake;
+    size_t at = 0;
+    sim_hand_changed(&simulation->hand);
+    while ((wake = sim_hand_next_wake(&simulation->hand, &at)) != NULL)
+        sim_calendar_add(
+            &simulation->calendar,
+            &(struct appointment){.due_ms = wake->at_ms, .user = simulation->hand.user, .wake = true});
 }
 
 /* --- deciding
  * ---------------------------------------------------------------------------------------------- */
 
-static const struct due_send *find_due(const struct appointment *appointment, const struct due_send *sends,
-                                       size_t count)
+static bool find_wake(struct simulation *simulation, const struct appointment *appointment,
+                      const struct user_state *state, struct due_send *send)
 {
+    struct due_send *sends;
+    size_t count =
+        decide_collect(&simulation->fold, state, appointment->due_ms, &simulation->hand.arena, &sends);
     for (size_t i = 0; i < count; i++) {
-        bool wake = sends[i].step == DUE_WAKE;
-        if (wake == appointment->wake && sends[i].due_ms == appointment->due_ms &&
-            (wake || memcmp(sends[i].send_id, appointment->send_id, SEND_ID_BYTES) == 0))
-            return &sends[i];
+        if (sends[i].step == DUE_WAKE && sends[i].due_ms == appointment->due_ms) {
+            *send = sends[i];
+            return true;
+        }
     }
-    return NULL;
+    return false;
+}
+
+/* The send that the appointment was made for, unless it was cancelled, replaced or moved since. */
+static bool find_send(const struct appointment *appointment, const struct user_state *state,
+                      struct due_send *send)
+{
+    for (size_t i = 0; i < state->journeys.count; i++) {
+        const struct journey *journey = &state->journeys.items[i];
+        if (appointment->step >= journey->step_count)
+            continue;
+        const struct step_state *step = &journey->steps[appointment->step];
+        if (step->status != STEP_PENDING || step->due_ms != appointment->due_ms ||
+            journey_hash(journey->campaign, journey->key, journey->trigger.id) != appointment->journey)
+            continue;
+        *send = (struct due_send){
+            .due_ms = step->due_ms,
+            .priority = appointment->priority,
+            .journey = (uint32_t)i,
+            .step = appointment->step,
+            .steps = journey->steps,
+            .attempt = step->attempt,
+        };
+        memcpy(send->send_id, appointment->send_id, SEND_ID_BYTES);
+        return true;
+    }
+    return false;
 }
 
 static void keep_appointment(struct simulation *simulation, const struct appointment *appointment)
 {
-    struct user_state state;
-    struct due_send *sends;
+    struct due_send send;
     struct decided decided;
-    arena_reset(&simulation->batch);
-    load(simulation, appointment->user, &state);
-    size_t count =
-        decide_collect(&simulation->fold, &state, appointment->due_ms, &simulation->batch, &sends);
-    const struct due_send *send = find_due(appointment, sends, count);
-    if (send == NULL)
+    sim_calendar_prefetch(&simulation->calendar, CALENDAR_APPOINTMENTS);
+    struct user_state *state = sim_hand_take(&simulation->hand, appointment->user);
+    sim_calendar_prefetch(&simulation->calendar, CALENDAR_USER);
+    if (!(appointment->wake ? find_wake(simulation, appointment, state, &send)
+                            : find_send(appointment, state, &send)))
         return;
-    decide_send(&simulation->fold, &state, send, simulation->clock_ms, &decided);
+    decide_send(&simulation->fold, state, &send, simulation->clock_ms, &decided);
+    sim_calendar_prefetch(&simulation->calendar, CALENDAR_STATE);
     if (decided.has_record)
         take_decision(simulation, &decided.record);
-    fold_settled(&simulation->fold, &state, &decided.settled, simulation->clock_ms);
-    store(simulation, appointment->user, &state);
+    fold_settled(&simulation->fold, state, &decided.settled, simulation->clock_ms);
+    note_change(simulation);
 }
 
 static bool is_interrupted(const struct simulation *simulation)
@@ -155,32 +157,37 @@ static bool is_interrupted(const struct simulation *simulation)
 static void run_calendar(struct simulation *simulation, int64_t upto_ms, bool before)
 {
     for (;;) {
-        struct appointment *appointment = sim_calendar_first(&simulation->calendar);
-        if (appointment == NULL || appointment->due_ms > upto_ms ||
-            (before && appointment->due_ms == upto_ms))
+        int64_t due_ms = sim_calendar_next_ms(&simulation->calendar);
+        if (simulation->calendar.count == 0 || due_ms > upto_ms || (before && due_ms == upto_ms))
             return;
         if (is_interrupted(simulation))
             return;
-        sim_calendar_drop_first(&simulation->calendar);
-        if (appointment->due_ms > simulation->clock_ms)
-            simulation->clock_ms = appointment->due_ms;
-        keep_appointment(simulation, appointment);
-        appointment->next_free = simulation->free_appointments;
-        simulation->free_appointments = appointment;
+        const struct appointment appointment = sim_calendar_take(&simulation->calendar);
+        if (due_ms > simulation->clock_ms)
+            simulation->clock_ms = due_ms;
+        keep_appointment(simulation, &appointment);
     }
 }
 
 /* --- lines
  * ------------------------------------------------------------------------------------------------- */
 
+/* The state of a user whom a line is about. The one in hand goes first: it may point into the line before.
+ */
+static struct user_state *open_user(struct simulation *simulation, struct sim_user *user)
+{
+    sim_hand_put_back(&simulation->hand);
+    simulation->hand_input = simulation->input;
+    return sim_hand_take(&simulation->hand, user);
+}
+
 static void take_profile(struct simulation *simulation, struct profile_update *update)
 {
-    struct user_state state;
     update->arrived_ms = simulation->clock_ms;
     struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, update->user);
-    load(simulation, user, &state);
-    fold_profile(&simulation->fold, &state, update, simulation->clock_ms);
-    store(simulation, user, &state);
+    struct user_state *state = open_user(simulation, user);
+    fold_profile(&simulation->fold, state, update, simulation->clock_ms);
+    note_change(simulation);
 }
 
 /* A fan-out, campaign by campaign, in each the followers in order of id. */
@@ -190,35 +197,33 @@ static void take_thing(struct simulation *simulation, const struct event *event)
         campaign_set_interest(simulation->options.campaigns, event->name);
     bool duplicate =
         sim_seen_take(&simulation->things, event->id, simulation->clock_ms, simulation->limits.dedupe_ms);
+    sim_hand_put_back(&simulation->hand);
     for (size_t i = 0; i < interest->slot_count; i++) {
         size_t count;
         struct sim_user **users = sim_followers_of(&simulation->followers, &simulation->fold,
-                                                   interest->slots[i], event, &simulation->input, &count);
+                                                   interest->slots[i], event, simulation->input, &count);
         for (size_t j = 0; j < count; j++) {
-            struct user_state state;
-            arena_reset(&simulation->batch);
-            load(simulation, users[j], &state);
-            fold_thing(&simulation->fold, &state, interest->slots[i], event, duplicate,
+            struct user_state *state = open_user(simulation, users[j]);
+            fold_thing(&simulation->fold, state, interest->slots[i], event, duplicate,
                        simulation->clock_ms);
-            store(simulation, users[j], &state);
+            note_change(simulation);
         }
     }
 }
 
 static void take_user_event(struct simulation *simulation, const struct event *event)
 {
-    struct user_state state;
     struct sim_user *user = sim_users_get(&simulation->users, &simulation->lasting, event->user);
-    load(simulation, user, &state);
-    fold_event(&simulation->fold, &state, event, simulation->clock_ms);
+    struct user_state *state = open_user(simulation, user);
+    fold_event(&simulation->fold, state, event, simulation->clock_ms);
     const struct event_interest *interest =
         campaign_set_interest(simulation->options.campaigns, event->name);
     /* A rule that matched has its thing at the end of the list. */
-    for (size_t i = 0; interest != NULL && i < interest->follow_count && i < state.follows.count; i++) {
-        const struct follow_state *follow = &state.follows.items[state.follows.count - 1 - i];
+    for (size_t i = 0; interest != NULL && i < interest->follow_count && i < state->follows.count; i++) {
+        const struct follow_state *follow = &state->follows.items[state->follows.count - 1 - i];
         sim_followers_add(&simulation->followers, &simulation->lasting, follow->name, follow->thing, user);
     }
-    store(simulation, user, &state);
+    note_change(simulation);
 }
 
 static enum err check_thing(const struct simulation *simulation, const struct event *event,
@@ -271,7 +276,7 @@ static enum err take_event_line(struct simulation *simulation, const struct sim_
     struct event event;
     enum err error =
         source_value_read_event(&record, line->value, &simulation->mapping,
-                                &simulation->record_limits.attributes, &simulation->input, &event, diag);
+                                &simulation->record_limits.attributes, simulation->input, &event, diag);
     return error == ERR_OK ? take_event(simulation, &event, diag) : error;
 }
 
@@ -305,20 +310,27 @@ static enum err take_line(struct simulation *simulation, struct span text, struc
 {
     struct sim_line line;
     bool profile;
-    enum err error = sim_line_read(text, &simulation->record_limits, &simulation->input, &line, diag);
+    enum err error = sim_line_read(text, &simulation->record_limits, simulation->input, &line, diag);
     if (error != ERR_OK || !move_clock(simulation, line.arrives_ms))
         return error;
     error = sim_line_kind(line.value, &profile, diag);
     if (error != ERR_OK)
         return error;
-    arena_reset(&simulation->batch);
     return profile ? take_profile_line(simulation, &line, diag) : take_event_line(simulation, &line, diag);
+}
+
+static void next_input(struct simulation *simulation)
+{
+    simulation->input = &simulation->inputs[simulation->line % 2];
+    if (simulation->hand_input == simulation->input)
+        sim_hand_put_back(&simulation->hand);
+    arena_reset(simulation->input);
 }
 
 void simulation_take(struct simulation *simulation, struct span text)
 {
     struct diag diag = {0};
-    arena_reset(&simulation->input);
+    next_input(simulation);
     if (!is_blank(text) && take_line(simulation, text, &diag) != ERR_OK)
         simulation->options.refused(simulation->options.refused_self, simulation->line, diag.text);
     simulation->line += 1;
@@ -331,11 +343,10 @@ static enum err take_record(struct simulation *simulation, const struct source_r
     struct profile_update update;
     if (!move_clock(simulation, record->timestamp_ms))
         return ERR_OK;
-    arena_reset(&simulation->batch);
     enum err error = profile ? source_record_read_profile(record, mapping, &simulation->record_limits,
-                                                          &simulation->input, &update, diag)
+                                                          simulation->input, &update, diag)
                              : source_record_read_event(record, mapping, &simulation->record_limits,
-                                                        &simulation->input, &event, diag);
+                                                        simulation->input, &event, diag);
     if (error != ERR_OK)
         return error;
     if (!profile)
@@ -348,7 +359,7 @@ void simulation_take_record(struct simulation *simulation, const struct source_r
                             const struct mapping *mapping, bool profile)
 {
     struct diag diag = {0};
-    arena_reset(&simulation->input);
+    next_input(simulation);
     if (take_record(simulation, record, mapping, profile, &diag) != ERR_OK)
         simulation->options.refused(simulation->options.refused_self, simulation->line, diag.text);
     simulation->line += 1;
@@ -381,8 +392,9 @@ struct simulation *simulation_new(const struct simulation_options *options)
     simulation->record_limits =
         options->record_limits != NULL ? *options->record_limits : record_limits_default;
     simulation->lasting = lasting;
-    arena_init(&simulation->input, 64 * 1024);
-    arena_init(&simulation->batch, 256 * 1024);
+    for (int i = 0; i < 2; i++)
+        arena_init(&simulation->inputs[i], 64 * 1024);
+    sim_hand_init(&simulation->hand);
     const struct mapping_spec defaults = {.format = MAPPING_JSON};
     enum err error = mapping_compile(&defaults, &simulation->lasting, &simulation->mapping, NULL);
     assert(error == ERR_OK);
@@ -392,7 +404,7 @@ struct simulation *simulation_new(const struct simulation_options *options)
         .policy = options->campaigns->policy,
         .limits = &simulation->limits,
         .locale = options->locale,
-        .arena = &simulation->batch,
+        .arena = &simulation->hand.arena,
         .decisions = {simulation, take_decision},
     };
     return simulation;
@@ -406,9 +418,9 @@ void simulation_free(struct simulation *simulation)
     sim_followers_free(&simulation->followers);
     sim_seen_free(&simulation->things);
     sim_calendar_free(&simulation->calendar);
-    buf_free(&simulation->encoded);
-    arena_destroy(&simulation->input);
-    arena_destroy(&simulation->batch);
+    sim_hand_free(&simulation->hand);
+    for (int i = 0; i < 2; i++)
+        arena_destroy(&simulation->inputs[i]);
     struct arena lasting = simulation->lasting; /* the simulation itself lies in it */
     arena_destroy(&lasting);
 }

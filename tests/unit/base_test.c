@@ -109,6 +109,37 @@ static void sha1_blocks_agree(void **state)
     }
 }
 
+/* Every length around the ends of blocks, taken in one piece and in two; the digests' own digest is
+ * Python's hashlib's. */
+static void sha1_of_each_length(void **state)
+{
+    (void)state;
+    struct sha1 whole;
+    unsigned char bytes[130], digest[SHA1_BYTES];
+    sha1_init(&whole);
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        for (size_t cut = 0; cut <= size; cut += 13) {
+            struct sha1 sha1;
+            unsigned char again[SHA1_BYTES];
+            sha1_init(&sha1);
+            sha1_update(&sha1, span_make(bytes, cut));
+            sha1_update(&sha1, span_make(bytes + cut, size - cut));
+            sha1_finish(&sha1, again);
+            assert_true(cut == 0 || memcmp(again, digest, SHA1_BYTES) == 0);
+            memcpy(digest, again, SHA1_BYTES);
+        }
+        sha1_update(&whole, span_make(digest, SHA1_BYTES));
+        if (size < sizeof bytes)
+            bytes[size] = (unsigned char)size;
+    }
+    sha1_finish(&whole, digest);
+    struct buf buf = {0};
+    for (int i = 0; i < SHA1_BYTES; i++)
+        buf_printf(&buf, "%02x", digest[i]);
+    assert_span_equal(buf_span(&buf), "69e8170ae953351d42e29a858ad1f6d32b9fc7d5");
+    buf_free(&buf);
+}
+
 static void sha1_of_the_standard(void **state)
 {
     (void)state;
@@ -268,6 +299,7 @@ int main(void)
         cmocka_unit_test(varints_that_are_no_such),
         cmocka_unit_test(hash_is_xxh64),
         cmocka_unit_test(sha1_of_the_standard),
+        cmocka_unit_test(sha1_of_each_length),
         cmocka_unit_test(sha1_blocks_agree),
         cmocka_unit_test(uuids),
         cmocka_unit_test(heap_gives_the_smallest),
