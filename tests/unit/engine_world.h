@@ -34,6 +34,7 @@ struct world_list {
 struct world {
     struct world_list log;       /* records of the journal's partition */
     int64_t log_start;           /* nothing below is there any more */
+    size_t stable;               /* what lies from there on is not handed out yet; 0: all is */
     int64_t sweep_every_ms;      /* of engines made from now on; 0: never */
     size_t slow_from;            /* transactions of so many outbound records or more fail; 0: none do */
     struct world_list decisions; /* each id once */
@@ -131,6 +132,11 @@ static inline int64_t world_wall_ms(void *self)
     return ((struct world *)self)->now_ms;
 }
 
+static inline int64_t world_stable(const struct world *world)
+{
+    return (int64_t)(world->stable != 0 ? world->stable : world->log.count);
+}
+
 static inline enum err node_poll(void *self, int timeout_ms, struct journal_event *event)
 {
     static const int32_t partition = 0;
@@ -142,7 +148,7 @@ static inline enum err node_poll(void *self, int timeout_ms, struct journal_even
     } else if (node->watermark_count > 0) {
         *event = (struct journal_event){.kind = JOURNAL_WATERMARK,
                                         .offset = (int64_t)world->log.count,
-                                        .last_stable = (int64_t)world->log.count,
+                                        .last_stable = world_stable(world),
                                         .low = world->log_start,
                                         .requested_ms = node->watermarks[--node->watermark_count]};
     } else if (node->started && node->position < world->log_start) {
@@ -151,7 +157,7 @@ static inline enum err node_poll(void *self, int timeout_ms, struct journal_even
     } else if (node->trimmed) {
         node->trimmed = false;
         *event = (struct journal_event){.kind = JOURNAL_TRIMMED, .low = world->log_start};
-    } else if (node->started && node->position < (int64_t)world->log.count) {
+    } else if (node->started && node->position < world_stable(world)) {
         const struct world_text *text = &world->log.items[node->position];
         node->end_said = false;
         *event = (struct journal_event){.kind = JOURNAL_RECORD,

@@ -123,10 +123,78 @@ static void clocks_that_differ_are_noticed(void **state)
     world_free(&world);
 }
 
+/* One send of u1, due at *due_ms, that an order cancels. */
+static struct node *offer_begin(struct world *world, int64_t *due_ms)
+{
+    static const char offer[] = "campaign: offer\n"
+                                "type: event\n"
+                                "trigger: {event: offer}\n"
+                                "cancel: [{event: order}]\n"
+                                "steps:\n"
+                                "  - {id: only, send: {after: 1h}, channel: push, message: {title: one}}\n";
+    world_init(world);
+    world_control(world, CONTROL_CAMPAIGN, "offer", 1, "", offer);
+    struct node *node = node_new(world);
+    node_settle(node);
+    *due_ms = world->now_ms + HOUR;
+    world_happens(world, NULL, "u1", "offer", "{}");
+    node_settle(node);
+    return node;
+}
+
+/* The frontier stands at the due instant: that all before it is folded says nothing of the instant itself.
+ */
+static void an_event_of_the_due_instant_is_taken_first(void **state)
+{
+    (void)state;
+    struct world world;
+    int64_t due_ms;
+    struct node *node = offer_begin(&world, &due_ms);
+    world.now_ms = due_ms;
+    world_happens(&world, NULL, "u2", "offer", "{}");
+    node_turn(node);
+    assert_int_equal(world.now_ms, due_ms);
+    assert_int_equal(engine_partition(node->engine, 0)->frontier_ms, due_ms);
+    assert_int_equal(world.messages.count, 0);
+    world_happens(&world, NULL, "u1", "order", "{}");
+    world.now_ms += MINUTE;
+    turn(node, 50);
+    assert_int_equal(world.messages.count, 0);
+    node_free(node);
+    world_free(&world);
+}
+
+/* Somebody's open transaction hides a cancel: the end of what can be read is not the end of what is there.
+ */
+static void what_cannot_be_read_yet_is_waited_for(void **state)
+{
+    (void)state;
+    struct world world;
+    int64_t due_ms;
+    struct node *node = offer_begin(&world, &due_ms);
+    world.now_ms = due_ms - MINUTE;
+    world_happens(&world, NULL, "u2", "offer", "{}");
+    world.stable = world.log.count;
+    world_happens(&world, NULL, "u1", "order", "{}");
+    world.now_ms = due_ms + MINUTE;
+    turn(node, 50);
+    assert_int_equal(world.messages.count, 0);
+    world.stable = 0;
+    turn(node, 50);
+    assert_int_equal(world_count(&world.decisions, "\"cancelled\"", "\"u1\"", NULL), 1);
+    world.now_ms += HOUR;
+    turn(node, 50);
+    assert_int_equal(world.messages.count, 1); /* of u2 */
+    node_free(node);
+    world_free(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_held_hides_nothing),
+        cmocka_unit_test(an_event_of_the_due_instant_is_taken_first),
+        cmocka_unit_test(what_cannot_be_read_yet_is_waited_for),
         cmocka_unit_test(clocks_that_differ_are_noticed),
         cmocka_unit_test(a_transaction_that_fails_is_made_smaller),
     };
