@@ -141,6 +141,28 @@ enum broker_answer transactional_init(struct transactional *t, int64_t *epoch)
     return BROKER_OK;
 }
 
+struct fencing {
+    struct transactional *t;
+    int tries;
+};
+
+static void fence(void *self)
+{
+    struct fencing *fencing = self;
+    int64_t epoch;
+    if (transactional_init(fencing->t, &epoch) == BROKER_BUSY && ++fencing->tries < 100)
+        world_ask(fencing->t->world, 50 * MS, fence, fencing);
+    else
+        world_trace(fencing->t->world, "%.*s is fenced", SPAN_PRINTF(fencing->t->id));
+}
+
+void transactional_fence(struct transactional *t, int64_t delay_us)
+{
+    struct fencing *fencing = ARENA_NEW(&t->world->arena, struct fencing);
+    *fencing = (struct fencing){t, 0};
+    world_ask(t->world, delay_us, fence, fencing);
+}
+
 static void add_log(struct transactional *t, struct sim_log *log)
 {
     for (size_t i = 0; i < t->log_count; i++)

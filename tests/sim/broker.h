@@ -71,6 +71,8 @@ struct broker {
 struct transactional *broker_transactional(struct broker *broker, struct span id);
 /* BUSY: a transaction is being ended; ask again. */
 enum broker_answer transactional_init(struct transactional *t, int64_t *epoch);
+/* Somebody else does that, for one who is alive, until it is done. */
+void transactional_fence(struct transactional *t, int64_t delay_us);
 /* Adds the log to the transaction and appends. FENCED, BUSY (the last transaction's markers are
  * under way). */
 enum broker_answer transactional_append(struct transactional *t, int64_t epoch, struct sim_log *log,

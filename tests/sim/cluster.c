@@ -61,6 +61,8 @@ static void accidents(void *self)
         broker_goes(cluster);
     if (disaster && world_chance(world, 600))
         sim_store_die(cluster->store);
+    if (cluster->broker.count != 0 && world_strikes(world, FAULT_FENCED, 100))
+        transactional_fence(cluster->broker.list[world_below(world, (int64_t)cluster->broker.count)], 0);
     world_call(world, 100 * MS, NULL, accidents, cluster);
 }
 

@@ -6,6 +6,7 @@
  * is left
  *
  * --faults A,B,... gives every seed these faults (names of fault.def) and no others: a way to what is rare.
+ * --parts A,B,... gives every seed these parts: fan-out, crowd, variety, sweep.
  * --keep-on goes on after a broken promise, --jobs says how many run at once (default: one a core).
  *
  * Exit code 0: every promise was kept; 1: one was broken, with the command that repeats it; 2: wrong usage.
@@ -51,7 +52,7 @@ static double now_s(void)
 static int usage(void)
 {
     fprintf(stderr, "usage: sim --seed N [--trace] | --seeds A-B | --minutes M   [--jobs N] [--faults A,B] "
-                    "[--keep-on]\n");
+                    "[--parts A,B] [--keep-on]\n");
     return 2;
 }
 
@@ -154,9 +155,26 @@ static int run_many(struct shared *shared, const struct wanted *wanted)
         broken += board->slots[i].broken_count;
     }
     double took_s = now_s() - begun_s;
-    printf("%llu runs kept every promise, %llu did not; %.1f runs a second\n", (unsigned long long)done,
+    printf("seeds %llu-%llu: %llu runs kept every promise, %llu did not; %.1f runs a second\n",
+           (unsigned long long)wanted->first, (unsigned long long)next - 1, (unsigned long long)done,
            (unsigned long long)broken, (double)(done + broken) / (took_s > 0 ? took_s : 1));
     return broken == 0 ? 0 : 1;
+}
+
+static bool take_parts(struct shared *shared, const char *names)
+{
+    static const char *const parts[PART_COUNT] = {"fan-out", "crowd", "variety", "sweep"};
+    while (*names != '\0') {
+        size_t size = strcspn(names, ",");
+        int part = 0;
+        while (part < PART_COUNT && !(strlen(parts[part]) == size && memcmp(parts[part], names, size) == 0))
+            part++;
+        if (part == PART_COUNT)
+            return false;
+        shared->parts[part] = true;
+        names += size + (names[size] == ',');
+    }
+    return true;
 }
 
 static bool take_faults(struct shared *shared, const char *names)
@@ -203,6 +221,8 @@ int main(int count, char **arguments)
             given = true;
             i++;
         } else if (strcmp(name, "--faults") == 0 && take_faults(&shared, value)) {
+            i++;
+        } else if (strcmp(name, "--parts") == 0 && take_parts(&shared, value)) {
             i++;
         } else if (strcmp(name, "--jobs") == 0 && atoi(value) > 0 && atoi(value) <= JOBS_MAX) {
             wanted.jobs = atoi(value);

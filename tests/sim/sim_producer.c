@@ -177,7 +177,11 @@ static void end_arrives(void *self)
                 request->answer == BROKER_OK       ? "taken"
                 : request->answer == BROKER_FENCED ? "fenced"
                                                    : "refused");
-    answer_later(request, end_answered);
+    struct world *world = p->cluster->world;
+    int64_t delay_us = world_latency(world, MS);
+    if (world_strikes(world, FAULT_END_SLOW, 6))
+        delay_us = world_between(world, 0, 4 * SECOND);
+    world_answer(world, delay_us, p->process, end_answered, request);
 }
 
 /* A second copy of an EndTxn whose answer the client has, or waits for no more. */
@@ -212,8 +216,11 @@ static void send_end(struct sim_producer *p, bool commit)
     } else if (world_strikes(world, FAULT_END_UNANSWERED, 6)) {
         world_ask(world, world_latency(world, MS), end_arrives_again, request);
         if (world_chance(world, 500)) { /* the client sends it once more, and hears of that */
+            int64_t delay_us = world_between(world, 10 * MS, SOCKET_TIMEOUT_US);
             request->lost = true;
-            world_ask(world, world_between(world, 10 * MS, SOCKET_TIMEOUT_US), end_arrives, request);
+            if (world_strikes(world, FAULT_FENCED, 2))
+                transactional_fence(p->t, world_below(world, delay_us));
+            world_ask(world, delay_us, end_arrives, request);
             world_call(world, CLIENT_GIVES_UP_US, p->process, gave_up, request);
         } else {
             world_call(world, world_between(world, 10 * MS, CLIENT_GIVES_UP_US), p->process, gave_up,

@@ -206,6 +206,7 @@ static enum err store_users_scan(void *self, int32_t partition, struct store_sca
 {
     struct sim_connection *c = self;
     struct store_scan further = *scan;
+    sim_store_may_rewind(c->store, 30);
     enum passage passage = request_begin(c, 5);
     enum err error = ERR_UNREACHABLE;
     c->store->world->sheltered++;

@@ -14,6 +14,9 @@
 #include "sim/sim_appender.h"
 #include "sim/sim_store.h"
 
+/* What a site may consist of beside the shop. */
+enum part { PART_FAN_OUT, PART_CROWD, PART_VARIETY, PART_SWEEP, PART_COUNT };
+
 /* What costs time to make and is the same for every seed. */
 struct shared {
     struct arena arena;
@@ -23,6 +26,7 @@ struct shared {
     struct mapping mapping;
     bool faults_given; /* the seeds have these and no others */
     bool faults[FAULT_COUNT];
+    bool parts[PART_COUNT]; /* the seeds have these, whatever the dice say */
 };
 
 void shared_open(struct shared *shared);
@@ -45,6 +49,9 @@ struct site {
     bool busy;              /* an engine turned more than it may */
     int crowd;              /* how many users site_crowd.c has */
 };
+
+/* Whether this seed has it: so many of 1000 have. */
+bool site_has(struct site *site, enum part part, int per_mille);
 
 /* site_campaigns.c: the campaigns, and how they get into the journal */
 #define LATE_CAMPAIGN 6 /* index of the one that is applied in the middle */
@@ -100,6 +107,8 @@ int site_nodes_alive(const struct site *site);
 /* site_judge.c */
 /* The text of a member of one of our own JSON records, NUL-terminated; "" when there is none. */
 void site_member_text(struct span json, const char *name, char text[ORACLE_TEXT]);
+/* Likewise an instant; 0: none. */
+int64_t site_member_time(struct span json, const char *name);
 /* Everything is folded and nothing is pending or open. */
 bool site_is_at_rest(const struct site *site);
 /* The oracle's judgement, and the store against a replay of the journal from its start. */

@@ -154,6 +154,8 @@ static void append_control(void *self)
 static void append_everywhere(struct site *site, const struct control *control, int64_t within_us)
 {
     struct world *world = &site->world;
+    /* Whoever does not know whether it is there writes it once more. */
+    bool again = within_us != 0 && world_chance(world, 100);
     for (int32_t p = 0; p < site->cluster.journal_partitions; p++) {
         struct control_append *append = ARENA_NEW(&world->arena, struct control_append);
         *append = (struct control_append){site, p, *control};
@@ -161,6 +163,8 @@ static void append_everywhere(struct site *site, const struct control *control, 
             append_control(append);
         else
             world_ask(world, world_below(world, within_us), append_control, append);
+        if (again)
+            world_ask(world, within_us + world_below(world, 20 * SECOND), append_control, append);
     }
 }
 

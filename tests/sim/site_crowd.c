@@ -72,7 +72,7 @@ static void plan_regret(struct site *site, int user, int64_t at_us, int64_t time
 void site_crowd_open(struct site *site)
 {
     struct world *world = &site->world;
-    if (!world_chance(world, 150))
+    if (!site_has(site, PART_CROWD, 150))
         return;
     site->crowd = (int)world_between(world, 20, world_chance(world, 300) ? USERS_MAX : 120);
     int user = 0;

@@ -101,7 +101,7 @@ void site_fan_out_open(struct site *site)
 {
     struct world *world = &site->world;
     int id = 0;
-    if (!world_chance(world, 500))
+    if (!site_has(site, PART_FAN_OUT, 500))
         return;
     for (size_t i = 0; i < USERS; i++) {
         if (!world_chance(world, 700))

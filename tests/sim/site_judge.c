@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/engine_internal.h"
 #include "codec/journal.h"
 #include "codec/partition_state.h"
 #include "sim/site.h"
@@ -75,7 +76,7 @@ void site_member_text(struct span json, const char *name, char text[ORACLE_TEXT]
 }
 
 /* Likewise a time of the simulation's day or the next; 0: none. */
-static int64_t member_time(struct span json, const char *name)
+int64_t site_member_time(struct span json, const char *name)
 {
     char text[ORACLE_TEXT];
     int day, hours, minutes, seconds, ms;
@@ -153,8 +154,8 @@ static void add_message(struct oracle_message *message, const struct sim_record 
     site_member_text(record->value, "title", message->title);
     site_member_text(record->value, "id",
                      message->trigger); /* the trigger's is the only one of that name */
-    message->due_ms = member_time(record->value, "due");
-    message->decided_ms = member_time(record->value, "decided");
+    message->due_ms = site_member_time(record->value, "due");
+    message->decided_ms = site_member_time(record->value, "decided");
     message->at_ms = appended_ms(record);
 }
 
@@ -170,8 +171,8 @@ static void add_decision(struct oracle_decision *decision, const struct sim_reco
     site_member_text(record->value, "outcome", decision->outcome);
     site_member_text(record->value, "reason", decision->reason);
     site_member_text(record->value, "trigger_id", decision->trigger);
-    decision->at_ms = member_time(record->value, "at");
-    decision->due_ms = member_time(record->value, "due");
+    decision->at_ms = site_member_time(record->value, "at");
+    decision->due_ms = site_member_time(record->value, "due");
 }
 
 /* What the oracle looks at: committed, and not of the fan-out or the crowd, which have judges of their own.
@@ -275,6 +276,12 @@ static bool same_partition(const struct site *site, const struct site *replay, i
     if (!same)
         snprintf(why, why_bytes, "STORE DIFFERS from a replay: partition %d, head %ld and %ld", partition,
                  (long)ours.head, (long)theirs.head);
+    for (size_t i = 0; i < SLICES_MEMORIES && same; i++) {
+        same = same_user(site, replay, partition, slices_memory(i));
+        if (!same)
+            snprintf(why, why_bytes, "STORE DIFFERS from a replay: a memory of events in partition %d",
+                     partition);
+    }
     for (size_t i = 0; i < site->source_count && same; i++) {
         same = same_user(site, replay, partition, span_from_text(site->sources[i].user));
         if (!same)

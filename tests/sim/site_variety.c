@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+#include "codec/journal.h"
 #include "sim/site.h"
 #include "sim/start.h"
 
@@ -149,7 +151,7 @@ static void plan_controls(struct site *site)
 void site_variety_open(struct site *site)
 {
     struct world *world = &site->world;
-    if (!world_chance(world, 200))
+    if (!site_has(site, PART_VARIETY, 200))
         return;
     int events = (int)world_between(world, 5, 60), profiles = (int)world_between(world, 2, 20);
     for (int i = 0; i < events; i++)
@@ -247,10 +249,67 @@ static bool judge_send(const struct line *lines, size_t count, char *why, size_t
     return what == NULL;
 }
 
+/* ---- versions whose journeys were to end ---- */
+
+struct ending {
+    char campaign[ORACLE_TEXT];
+    int64_t at_ms[JOURNAL_MAX]; /* when the control reached the partition; 0: it did not */
+};
+
+/* The first control of a second version that cancels what the first has pending. */
+static void read_endings(const struct site *site, int32_t partition, struct ending *endings, size_t count)
+{
+    const struct sim_log *log = &site->cluster.journal[partition];
+    struct arena arena;
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < log->count; i++) {
+        struct journal_reader reader;
+        struct entry entry;
+        arena_reset(&arena);
+        if (log->records[i].state != RECORD_COMMITTED ||
+            journal_reader_init(&reader, log->records[i].value, &arena) != ERR_OK)
+            continue;
+        while (journal_reader_next(&reader, &entry) == ERR_OK)
+            for (size_t k = 0; k < count && entry.kind == ENTRY_CONTROL; k++)
+                if (entry.control.version == 2 && endings[k].at_ms[partition] == 0 &&
+                    span_equal_text(entry.control.option, "cancel") &&
+                    span_equal_text(entry.control.id, endings[k].campaign))
+                    endings[k].at_ms[partition] = sim_start_ms + log->records[i].at_us / MS;
+    }
+    arena_destroy(&arena);
+}
+
+/* No message of the first version that fell due when the control had reached its partition. */
+static bool judge_endings(const struct site *site, char *why, size_t why_bytes)
+{
+    struct ending endings[] = {{.campaign = "v-tour"}, {.campaign = "v-date"}};
+    const struct sim_log *out = &site->cluster.out;
+    int32_t partitions = site->cluster.journal_partitions;
+    for (int32_t p = 0; p < partitions; p++)
+        read_endings(site, p, endings, 2);
+    for (size_t i = 0; i < out->count; i++) {
+        const struct sim_record *record = &out->records[i];
+        char user[ORACLE_TEXT], campaign[ORACLE_TEXT];
+        site_member_text(record->value, "user", user);
+        site_member_text(record->value, "campaign", campaign);
+        int32_t p = (int32_t)hash_partition(span_from_text(user), (uint32_t)partitions);
+        for (size_t k = 0; k < 2 && record->state == RECORD_COMMITTED; k++) {
+            if (strcmp(campaign, endings[k].campaign) != 0 || endings[k].at_ms[p] == 0 ||
+                memmem(record->value.data, record->value.size, "\"version\":1,", 12) == NULL ||
+                site_member_time(record->value, "due") < endings[k].at_ms[p] + site->slack_ms)
+                continue;
+            snprintf(why, why_bytes, "VARIETY ENDED: %s to %s was sent though a new version had ended it",
+                     campaign, user);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool site_variety_judge(const struct site *site, char *why, size_t why_bytes)
 {
     struct lines lines = read_lines(site);
-    bool kept = true;
+    bool kept = judge_endings(site, why, why_bytes);
     for (size_t from = 0, to; from < lines.count && kept; from = to) {
         for (to = from; to < lines.count && strcmp(lines.items[to].send, lines.items[from].send) == 0;
              to++) {
