@@ -76,21 +76,6 @@ void engine_free(struct engine *engine)
 
 /* ---- rebalances ----------------------------------------------------------------------------------- */
 
-/* The producer that has fewest partitions: not one by the partition's number, since the group may well give
- * this worker only even ones, and a producer that goes on alone has to wait for its last commit to be over.
- */
-static int free_producer(const struct engine *engine)
-{
-    int bound[PRODUCERS] = {0}, best = 0;
-    for (size_t i = 0; i < engine->partition_slots; i++)
-        if (engine->partitions[i] != NULL)
-            bound[engine->partitions[i]->producer]++;
-    for (int producer = 1; producer < PRODUCERS; producer++)
-        if (bound[producer] < bound[best])
-            best = producer;
-    return best;
-}
-
 static void add_partition(struct engine *engine, int32_t id)
 {
     if ((size_t)id >= engine->partition_slots) {
@@ -101,7 +86,7 @@ static void add_partition(struct engine *engine, int32_t id)
         engine->partition_slots = slots;
     }
     if (engine->partitions[id] == NULL)
-        engine->partitions[id] = partition_new(id, free_producer(engine));
+        engine->partitions[id] = partition_new(id);
     partition_begin_attach(engine, engine->partitions[id], NULL);
 }
 

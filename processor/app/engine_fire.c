@@ -18,6 +18,9 @@
 #include "codec/user_state_bin.h"
 #include "core/decide.h"
 
+#define ALONE_MS \
+    100 /* a transaction that takes longer is not waited for by the partitions it does not touch */
+
 static bool partition_may_fire(const struct engine *engine, const struct partition *partition)
 {
     return partition->phase == PARTITION_ATTACHED && !partition->blocked && !partition->unwritten &&
@@ -74,13 +77,16 @@ static void begin(struct firing *firing)
     const struct outbox_port *outbox = firing->engine->ports.outbox;
     firing->begun = true;
     firing->transaction->open = true;
+    firing->transaction->begun_ms = firing->engine->monotonic_ms;
+    firing->transaction->turn = ++firing->engine->transaction_turn;
     firing->transaction->touched_count = 0;
     firing->transaction->due_count = 0;
     firing->transaction->next_cookie = 0;
     outbox->begin(outbox->self, firing->producer);
 }
 
-/* Takes due users, up to the bound, out of the horizons of this producer's partitions. */
+/* Takes due users, up to the bound, out of the horizons of the partitions that no open transaction touches:
+ * one user's sends never run in two at once. */
 static size_t take_due(struct engine *engine, int producer, struct salvo *salvos)
 {
     size_t salvo_count = 0, left = engine->transactions[producer].fire_users;
@@ -88,8 +94,9 @@ static size_t take_due(struct engine *engine, int producer, struct salvo *salvos
     size_t start = engine->fire_turn++;
     for (size_t i = 0; i < engine->partition_slots && left > 0; i++) {
         struct partition *partition = engine->partitions[(start + i) % engine->partition_slots];
-        if (partition == NULL || partition->producer != producer ||
-            !partition_may_fire(engine, partition) || !partition_need_campaigns(engine, partition))
+        if (partition == NULL || !partition_may_fire(engine, partition) ||
+            engine_transaction_touches(engine, partition->id) ||
+            !partition_need_campaigns(engine, partition))
             continue;
         int64_t limit_ms = fire_limit_ms(engine, partition);
         struct salvo salvo = {.partition = partition};
@@ -111,6 +118,7 @@ static size_t take_due(struct engine *engine, int producer, struct salvo *salvos
         if (salvo.count != 0)
             salvos[salvo_count++] = salvo;
     }
+    engine->transactions[producer].full = left == 0;
     return salvo_count;
 }
 
@@ -316,16 +324,17 @@ static void commit(struct firing *firing)
     outbox->commit(outbox->self, firing->producer, offsets, transaction->touched_count);
 }
 
-static void fire_producer(struct engine *engine, int producer)
+/* False: nothing is due, or nothing can be fired now. */
+static bool fire_producer(struct engine *engine, int producer)
 {
     arena_reset(&engine->batch);
     struct salvo *salvos = ARENA_ARRAY(&engine->batch, struct salvo, engine->partition_slots);
     size_t count = take_due(engine, producer, salvos);
     if (count == 0)
-        return;
+        return false;
     struct store_read *reads = ARENA_ARRAY(&engine->batch, struct store_read, count);
     if (!read_salvos(engine, salvos, count, reads))
-        return;
+        return false;
     struct firing firing = {
         .engine = engine, .producer = producer, .transaction = &engine->transactions[producer]};
     for (size_t i = 0; i < count; i++) {
@@ -345,17 +354,44 @@ static void fire_producer(struct engine *engine, int producer)
     for (size_t i = 0; i < count; i++)
         if (salvos[i].partition->rebuild)
             partition_begin_attach(engine, salvos[i].partition, "a user's state in Redis cannot be read");
+    return firing.begun;
+}
+
+/* What falls due while a transaction is open waits for its end, when one more would only halve both: the
+ * brokers' work is for each partition in a transaction, hardly for each message. Not so when there is more
+ * than one can take, or when it does not come to an end. */
+static bool others_let(const struct engine *engine)
+{
+    for (int producer = 0; producer < PRODUCERS; producer++) {
+        const struct transaction *transaction = &engine->transactions[producer];
+        if (transaction->open && !transaction->full &&
+            engine->monotonic_ms - transaction->begun_ms < ALONE_MS)
+            return false;
+    }
+    return true;
+}
+
+/* The one whose last transaction began first: to one that goes on at once the coordinator says that the
+ * markers of its last commit are not yet written, and the client waits for long. -1: none. */
+static int next_producer(const struct engine *engine)
+{
+    const struct outbox_port *outbox = engine->ports.outbox;
+    int next = -1;
+    for (int producer = 0; producer < PRODUCERS; producer++) {
+        const struct transaction *transaction = &engine->transactions[producer];
+        if (!transaction->open && engine->monotonic_ms >= transaction->not_before_ms &&
+            outbox->ready(outbox->self, producer) &&
+            (next < 0 || transaction->turn < engine->transactions[next].turn))
+            next = producer;
+    }
+    return next;
 }
 
 void engine_fire(struct engine *engine)
 {
     if (engine->stopping || steady_clock_holds(&engine->clock))
         return;
-    const struct outbox_port *outbox = engine->ports.outbox;
-    for (int producer = 0; producer < PRODUCERS; producer++) {
-        const struct transaction *transaction = &engine->transactions[producer];
-        if (!transaction->open && engine->monotonic_ms >= transaction->not_before_ms &&
-            outbox->ready(outbox->self, producer))
-            fire_producer(engine, producer);
-    }
+    for (int producer; others_let(engine) && (producer = next_producer(engine)) >= 0;)
+        if (!fire_producer(engine, producer))
+            return;
 }

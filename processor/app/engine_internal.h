@@ -70,7 +70,6 @@ struct flight {
 
 struct partition {
     int32_t id;
-    int producer; /* whose transactions its sends are in, as long as the partition is held */
     enum partition_phase phase;
     bool gone;              /* revoked; freed at the end of the turn */
     int64_t phase_since_ms; /* monotonic */
@@ -114,6 +113,9 @@ struct partition {
 
 struct transaction {
     bool open;             /* begun, no outcome yet */
+    bool full;             /* it took all that it may: more is due */
+    int64_t begun_ms;      /* monotonic */
+    uint64_t turn;         /* when it began, counted in transactions; 0: never */
     int64_t not_before_ms; /* monotonic: the last one was aborted, the next is begun no earlier */
     struct partition_touch {
         int32_t partition;
@@ -171,6 +173,7 @@ struct engine {
     bool assigned_once, store_away;
     int64_t store_full_until_ms; /* monotonic */
     size_t fire_turn;
+    uint64_t transaction_turn;
     int64_t store_said_ms, journal_said_ms, clocks_said_ms, full_said_ms, check_at_ms, numbers_at_ms;
     int64_t now_ms; /* wall, steady; read once a turn and before firing */
     int64_t monotonic_ms;
@@ -182,7 +185,7 @@ struct engine {
 };
 
 /* engine_partition.c */
-struct partition *partition_new(int32_t id, int producer);
+struct partition *partition_new(int32_t id);
 void partition_free(struct engine *engine, struct partition *partition);
 struct partition *engine_partition(const struct engine *engine, int32_t id);
 void partition_drop_queue(struct engine *engine, struct partition *partition);

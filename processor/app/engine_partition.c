@@ -13,11 +13,10 @@ static void *checked(void *memory)
     return memory;
 }
 
-struct partition *partition_new(int32_t id, int producer)
+struct partition *partition_new(int32_t id)
 {
     struct partition *partition = checked(calloc(1, sizeof *partition));
     partition->id = id;
-    partition->producer = producer;
     partition->head = STORE_NO_HEAD;
     partition->end_offset = -1;
     partition->noted_until = -1;

@@ -158,7 +158,7 @@ static rd_kafka_t *client_make(struct kafka_appender *a, const struct kafka_appe
         {"message.max.bytes", "67108864"},
         {"queue.buffering.max.messages", "1000000"},
         {"queue.buffering.max.kbytes", "1048576"},
-        {"linger.ms", "1"},
+        {"linger.ms", "20"}, /* else a request for each record: librdkafka's have one partition each */
         {"allow.auto.create.topics", "false"},
     };
     rd_kafka_conf_t *conf =

@@ -355,7 +355,8 @@ static rd_kafka_t *client_make(struct kafka_source *s, const struct kafka_source
         {"max.poll.interval.ms", KAFKA_REBALANCE_TIMEOUT_MS},
         {"heartbeat.interval.ms", "1500"},
         {"socket.timeout.ms", "10000"}, /* one answer to a commit is waited for before the next one goes */
-        {"fetch.wait.max.ms", "100"},
+        {"fetch.wait.max.ms", "20"},
+        {"fetch.min.bytes", "16384"}, /* else an answer for each record */
         {"allow.auto.create.topics", "false"},
         {"topic.metadata.refresh.interval.ms", "10000"},
         {"debug", "cgrp"}, /* for kafka_watch.joining; the lines themselves go nowhere */

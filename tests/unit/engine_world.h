@@ -69,6 +69,8 @@ struct node {
         bool open, ended, aborted;
         int64_t offsets[256];
     } transactions[PRODUCERS];
+    int begun[16]; /* by which producers, the latest last */
+    size_t begun_count;
 };
 
 static inline void world_put(struct world_list *list, struct span bytes, struct span id, int64_t now_ms)
@@ -229,7 +231,9 @@ static inline bool node_ready(void *self, int producer)
 
 static inline void node_begin(void *self, int producer)
 {
-    ((struct node *)self)->transactions[producer].open = true;
+    struct node *node = self;
+    node->transactions[producer].open = true;
+    node->begun[node->begun_count++ % 16] = producer;
 }
 
 static inline void node_produce(void *self, int producer, const struct outbox_record *record)

@@ -64,6 +64,27 @@ static void what_is_held_hides_nothing(void **state)
     world_free(&world);
 }
 
+/* A coordinator that still writes the markers of a producer's commit puts its next transaction off. */
+static void producers_take_turns(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_control(&world, CONTROL_CAMPAIGN, "news", 1, "", news);
+    world_happens(&world, NULL, "u1", "cart", "{}");
+    struct node *node = node_new(&world);
+    for (int hours = 0; hours < 6; hours++) {
+        turn(node, 50);
+        world.now_ms += HOUR;
+    }
+    turn(node, 50);
+    assert_int_equal(sent(&world, "\"second\"") + sent(&world, "\"third\""), 2);
+    assert_int_equal(node->begun_count, 2);
+    assert_int_not_equal(node->begun[0], node->begun[1]);
+    node_free(node);
+    world_free(&world);
+}
+
 /* Brokers that are too slow for all that is due at one instant get it in parts. */
 static void a_transaction_that_fails_is_made_smaller(void **state)
 {
@@ -196,6 +217,7 @@ int main(void)
         cmocka_unit_test(an_event_of_the_due_instant_is_taken_first),
         cmocka_unit_test(what_cannot_be_read_yet_is_waited_for),
         cmocka_unit_test(clocks_that_differ_are_noticed),
+        cmocka_unit_test(producers_take_turns),
         cmocka_unit_test(a_transaction_that_fails_is_made_smaller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
