@@ -38,11 +38,11 @@ steps:
     channel: email
     message: {subject: "Welcome"}
   - id: tips
-    send: {after: 2s}
+    send: {after: 8s}
     channel: email
     message: {subject: "Tips"}
   - id: offer
-    send: {after: 4s}
+    send: {after: 9s}
     channel: push
     message: {title: "An offer"}
 """,
@@ -54,12 +54,12 @@ steps:
   - id: before
     send: {before: 2s, date: event.ends}
     channel: push
-    late: {tolerance: 5s, then: skip}
+    late: {tolerance: 30s, then: skip}
     message: {title: "Ends soon"}
   - id: after
     send: {after: 1s, date: event.ends}
     channel: push
-    late: {tolerance: 5s, then: skip}
+    late: {tolerance: 30s, then: skip}
     message: {title: "Has ended"}
 """,
     "kept": """

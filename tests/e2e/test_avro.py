@@ -155,10 +155,10 @@ def test_schemas_of_a_registry(site):
     server.server_close()
     made.topics.put(topic, "k", b"\0\0\0\0\x09" + record("late"))
     made.flush()
-    run.wait_log("the Schema Registry does not answer", 30)
+    run.wait_log("the Schema Registry does not answer")
     assert made.run("check", code=3).stderr.count("registry.url") == 1
     server = serve(port)
-    assert [message.key for message in outbound.wait(3, 30)][2] == b"late"
+    assert [message.key for message in outbound.wait(3)][2] == b"late"
     dead.none_for(0.5)
     server.shutdown()
 
@@ -178,7 +178,7 @@ def check_outbound(made, head, size=None):
     outbound = made.reader("out.push")
     made.event("nora", "seen", {"kind": "NEW", "price": 12.5, "at": 1, "tags": ["a"], "note": "hi"})
     made.flush()
-    [message] = outbound.wait(1, 40)
+    [message] = outbound.wait(1)
     assert message.value.startswith(head) and message.header("content-type") == "avro/binary"
     send_id, rest = take_text(message.value[size or len(head):])
     campaign, _ = take_text(rest)
@@ -197,11 +197,11 @@ def test_outbound_with_a_registry(site):
     made = site(campaigns=OUTBOUND, settings={"outbound": {"format": "avro"}, "registry": {"url": f"http://127.0.0.1:{port}"}})
     made.prepare()
     run = made.processor().start()
-    run.wait_log("Schema Registry", 30)
+    run.wait_log("Schema Registry")
     status, why = run.get("/readyz")
     assert status == 503 and "Schema Registry" in why
     server = serve(port)
-    run.wait_ready(60)
+    run.wait_ready()
     check_outbound(made, b"\0\0\0\0\x2a")
     assert (f"/subjects/{made.prefix}outbound-value/versions", "Outbound") in Registry.asked
     server.shutdown()

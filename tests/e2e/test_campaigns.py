@@ -161,7 +161,7 @@ def test_pause_resume_and_archive(running):
             decisions.poll(0.05)
             return [(record.json["outcome"], record.json.get("reason")) for record in decisions.records
                     if record.key == f"u{n}".encode() and record.json["outcome"] in ("sent", "ignored")]
-        wait.until(f"a decision for u{n}", found, 20)
+        wait.until(f"a decision for u{n}", found)
         return found()[0]
 
     assert outcome(1) == ("sent", None)
@@ -194,9 +194,9 @@ def test_erase_removes_what_is_pending(running):
     def pending(user):
         return json.loads(running.run("pending", "--user", user, "--json").stdout)
 
-    wait.until("both are pending", lambda: pending("gone") and pending("stays"), 20)
+    wait.until("both are pending", lambda: pending("gone") and pending("stays"))
     running.run("erase", "--user", "gone")
-    wait.until("one is gone", lambda: not pending("gone"), 20)
+    wait.until("one is gone", lambda: not pending("gone"))
     assert len(pending("stays")) == 1
     running.run("erase", code=2)
 

@@ -25,7 +25,7 @@ def test_a_nearly_full_redis_stops_intake_until_there_is_room(site, own_services
             made.flush()
             wait.until("it takes what was sent, or says that it waits",
                        lambda: running.metrics().get("declic_intake_records_total", 0) >= user - 2000
-                       or "Redis is nearly full" in running.log, 30, describe=running.log_tail)
+                       or "Redis is nearly full" in running.log, 60, describe=running.log_tail)
     made.flush()
     running.wait_log("Redis is nearly full")
     taken = running.metrics()["declic_intake_records_total"]
@@ -35,6 +35,6 @@ def test_a_nearly_full_redis_stops_intake_until_there_is_room(site, own_services
     assert running.metrics()["declic_redis_memory_limit_bytes"] == memory["maxmemory"]
     assert running.metrics()["declic_store_full_total"] == 0
     client.config_set("maxmemory", "100mb")
-    wait.until("all are pending", lambda: running.metrics().get("declic_pending_users", 0) == USERS, 60,
+    wait.until("all are pending", lambda: running.metrics().get("declic_pending_users", 0) == USERS, 120,
                describe=running.log_tail)
     assert running.stop() == 0

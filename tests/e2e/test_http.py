@@ -298,7 +298,7 @@ def test_services_away(own_services, folder):
         services.kill("redis")
         all_away(("GET", "/v1/users/u/pending", None), ("GET", "/v1/users/u/explain", None))
         services.start("redis")
-        wait.until("users are back", lambda: run.ask("GET", "/v1/users/u/pending")[0] == 200, 30)
+        wait.until("users are back", lambda: run.ask("GET", "/v1/users/u/pending")[0] == 200)
         services.kill("kafka")
         all_away(("GET", "/v1/campaigns/first", None), ("PUT", "/v1/campaigns/first", campaign("first")),
                  ("POST", "/v1/campaigns/first/pause", None), ("DELETE", "/v1/users/u", None))

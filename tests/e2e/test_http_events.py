@@ -159,7 +159,7 @@ def test_bounds(run):
 
 def test_who_asks_first_is_told_first(run):
     """Expect: 100-continue with too much to come: the answer comes before the body."""
-    with socket.create_connection(("127.0.0.1", run.port), timeout=10) as peer:
+    with socket.create_connection(("127.0.0.1", run.port), timeout=60) as peer:
         peer.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
         assert peer.recv(64).startswith(b"HTTP/1.1 413 ")
 
@@ -178,7 +178,7 @@ def test_who_dawdles_is_shut_out(run):
             except OSError:
                 return True
 
-        wait.until("the connection ends", closed, 40)
+        wait.until("the connection ends", closed, 90)
     assert run.get("/livez")[0] == 200
 
 
@@ -249,12 +249,12 @@ def test_kafka_away(site, own_services, folder):
         assert run.ask("GET", "/livez")[0] == 200
         for thread in threads:
             thread.join()
-        assert now_ms() - began < 15000, "the wait is bounded"
+        assert now_ms() - began < 30000, "the wait is bounded"
         for answer in answers:
             check_problem(answer, 503)
             assert int(answer[1]["retry-after"]) > 0
         services.start("kafka")
-        wait.until("Kafka is back", lambda: post(run, [event()])[0] == 202, 40)
+        wait.until("Kafka is back", lambda: post(run, [event()])[0] == 202)
         assert run.stop() == 0
     finally:
         made.close()

@@ -30,7 +30,7 @@ def test_examples(site, folder):
     assert len(examples()) > 6
     for commands, shown in examples():
         commands = commands.replace("127.0.0.1:8080", f"127.0.0.1:{run.port}")
-        done = subprocess.run(["bash", "-euc", commands], cwd=folder, text=True, capture_output=True, timeout=60)
+        done = subprocess.run(["bash", "-euc", commands], cwd=folder, text=True, capture_output=True, timeout=120)
         assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
         last = done.stdout if shown.startswith(("[", '{"decisions')) else done.stdout.splitlines()[-1]
         got, expected = json.loads(last), json.loads(shown)

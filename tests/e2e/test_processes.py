@@ -22,13 +22,14 @@ def test_sigterm_ends_in_order_and_the_next_process_goes_on(site):
     outbound = made.reader("out.push")
     first = made.start()
     first.wait_log("ready: ")
+    ahead = now_ms() + 14000  # the next process has to have read the cancels before what they cancel is due
     for number in range(20):
-        made.event(f"u{number}", "seen", {"n": number})
+        made.event(f"u{number}", "seen", {"n": number}, time_ms=ahead)
     made.flush()
-    wait.until("they are pending", lambda: made.run("pending", "--user", "u19").stdout.count("later") == 1, 10)
+    wait.until("they are pending", lambda: made.run("pending", "--user", "u19").stdout.count("later") == 1)
     assert first.stop() == 0
     for number in range(0, 20, 2):
-        made.event(f"u{number}", "gone", {"n": number})
+        made.event(f"u{number}", "gone", {"n": number}, time_ms=ahead)
     made.flush()
     made.start()
     assert sorted(record.json["content"]["title"] for record in outbound.wait(10)) == sorted(str(n) for n in range(1, 20, 2))
@@ -52,7 +53,7 @@ def test_sigterm_ends_soon_without_kafka_too(own_services, folder):
         first.wait_log("waiting for Kafka", 60)
         began = now_ms()
         assert first.stop() == 0
-        assert now_ms() - began < 8000, "some 4 s, and what a busy machine adds"
+        assert now_ms() - began < 20000, "some 4 s, and what a busy machine adds"
         services.start("kafka")
         outbound = made.reader("out.push")
         made.processor().start().wait_ready(90)
@@ -72,7 +73,7 @@ def test_two_processes_share_and_one_takes_over(site):
     time.sleep(2)  # anywhere between their triggers and their dues will do
     second.kill()
     killed = now_ms()
-    records = outbound.wait(200, 40)
+    records = outbound.wait(200)
     outbound.none_for(2)
     assert len({record.header("declic-send-id") for record in records}) == 200
     print(f"the last message came {max(r.seen_ms for r in records) - killed} ms after the death of one process")
@@ -99,5 +100,7 @@ def test_decisions_off_and_final(site):
         made.event("u", "seen", {"n": 1}, time_ms=now_ms() - 6000)
         made.flush()
         outbound.wait(1)
-        assert [record.json["outcome"] for record in decisions.drain(1)] == outcomes
+        decisions.wait(len(outcomes))
+        decisions.none_for(1)
+        assert [record.json["outcome"] for record in decisions.records] == outcomes
         running.stop()

@@ -1,4 +1,7 @@
-"""What goes in, what comes out, and when: one deployment, each test with users of its own."""
+"""What goes in, what comes out, and when: one deployment, each test with users of its own.
+
+Where something has to come before a send is due, events have a time some seconds ahead: a busy machine has those, too.
+"""
 
 import datetime
 import json
@@ -12,6 +15,9 @@ from harness import wait
 from harness.site import Site, now_ms
 
 import shop as shop_files
+
+
+AHEAD_MS = 5000
 
 
 class Shop:
@@ -41,12 +47,12 @@ class Shop:
         return [record.json for record in self.decided.records
                 if record.key == user.encode() and outcome in (None, record.json["outcome"])]
 
-    def wait_messages(self, user, count, seconds=20):
+    def wait_messages(self, user, count, seconds=60):
         wait.until(f"{count} messages for {user}", lambda: len(self.messages(user)) >= count, seconds,
                    describe=lambda: f"{self.decisions(user)}\n{self.run.log_tail()}")
-        return sorted(self.messages(user), key=lambda record: record.seen_ms)
+        return sorted(self.messages(user), key=lambda record: int(record.header("declic-due")))
 
-    def wait_decision(self, user, outcome, count=1, seconds=20):
+    def wait_decision(self, user, outcome, count=1, seconds=60):
         wait.until(f"{count} x {outcome} for {user}", lambda: len(self.decisions(user, outcome)) >= count, seconds,
                    describe=lambda: f"{self.decisions(user)}\n{self.run.log_tail()}")
         return self.decisions(user, outcome)
@@ -78,7 +84,7 @@ def test_message_comes_at_its_time(shop):
     trigger = shop.event(user, "cart_updated", {"cart_id": "c1", "total": 45.5, "items": 2}, time_ms=began)
     [record] = shop.wait_messages(user, 1)
     due = began + 3000
-    assert due <= record.seen_ms <= due + 2000, f"{record.seen_ms - due} ms after it was due"
+    assert due <= record.seen_ms <= due + 10000, f"{record.seen_ms - due} ms after it was due"
     id = shop_files.send_id("cart", user, "c1", trigger, "first")
     assert record.topic == shop.site.prefix + "out.push"
     assert {name: record.header(name) for name in (
@@ -87,7 +93,7 @@ def test_message_comes_at_its_time(shop):
         "declic-due": str(due), "content-type": "application/json"}
     value = record.json
     decided = value.pop("decided")
-    assert rfc3339(due) <= decided <= rfc3339(due + 2000)
+    assert rfc3339(due) <= decided <= rfc3339(due + 10000)
     assert {name: field for name, field in value.items() if field is not None} == {
         "send_id": id, "campaign": "cart", "version": 1, "step": "first", "channel": "push", "user": user, "key": "c1",
         "due": rfc3339(due), "trigger": {"id": trigger, "name": "cart_updated", "time": rfc3339(began)},
@@ -117,9 +123,9 @@ def test_where_must_hold(shop):
 
 
 def test_cancel_deletes(shop):
-    user, began = shop.user(), now_ms()
-    shop.event(user, "cart_updated", {"cart_id": "c1", "total": 45, "items": 1})
-    cancel = shop.event(user, "order_placed", {"cart": "c1", "total": 45})
+    user, began = shop.user(), now_ms() + AHEAD_MS
+    shop.event(user, "cart_updated", {"cart_id": "c1", "total": 45, "items": 1}, time_ms=began)
+    cancel = shop.event(user, "order_placed", {"cart": "c1", "total": 45}, time_ms=began)
     [record] = shop.wait_decision(user, "cancelled")
     assert record["reason"] == cancel
     shop.stays(user, 0, began + 4500)
@@ -152,7 +158,7 @@ def test_cancel_does_not_reach_a_later_trigger(shop):
 
 
 def test_restart_moves(shop):
-    user, began = shop.user(), now_ms()
+    user, began = shop.user(), now_ms() + AHEAD_MS
     shop.event(user, "cart_updated", {"cart_id": "c1", "total": 45, "items": 1}, time_ms=began)
     second = shop.event(user, "cart_updated", {"cart_id": "c1", "total": 60, "items": 3}, time_ms=began + 2000)
     [record] = shop.wait_messages(user, 1)
@@ -164,7 +170,7 @@ def test_restart_moves(shop):
 
 
 def test_older_trigger_is_superseded(shop):
-    user, began = shop.user(), now_ms()
+    user, began = shop.user(), now_ms() + AHEAD_MS
     first = shop.event(user, "cart_updated", {"cart_id": "c1", "total": 45, "items": 1}, time_ms=began)
     shop.event(user, "cart_updated", {"cart_id": "c1", "total": 60, "items": 3}, time_ms=began - 2000)
     assert shop.wait_decision(user, "ignored")[0]["reason"] == "superseded"
@@ -173,10 +179,10 @@ def test_older_trigger_is_superseded(shop):
 
 
 def test_keep_and_parallel(shop):
-    user = shop.user()
+    user, began = shop.user(), now_ms() + AHEAD_MS
     for name in ("kept_trigger", "parallel_trigger"):
         for number in (1, 2):
-            shop.event(user, name, {"thing": "t", "n": number})
+            shop.event(user, name, {"thing": "t", "n": number}, time_ms=began)
     messages = shop.wait_messages(user, 3)
     shop.stays(user, 3, now_ms() + 1500)
     assert sorted((record.header("declic-campaign"), record.json["content"]["title"]) for record in messages) == [
@@ -198,16 +204,16 @@ def test_steps_in_their_order(shop):
     shop.event(user, "signed_up", time_ms=began)
     messages = shop.wait_messages(user, 3)
     assert [record.header("declic-step") for record in messages] == ["welcome", "tips", "offer"]
-    assert [int(record.header("declic-due")) - began for record in messages] == [0, 2000, 4000]
+    assert [int(record.header("declic-due")) - began for record in messages] == [0, 8000, 9000]
 
 
 def test_cancel_in_the_middle_of_a_series(shop):
-    user = shop.user()
+    user, began = shop.user(), now_ms()
     shop.event(user, "signed_up")
     shop.wait_messages(user, 1)
     shop.event(user, "left")
     assert sorted(record["step"] for record in shop.wait_decision(user, "cancelled", 2)) == ["offer", "tips"]
-    shop.stays(user, 1, now_ms() + 4000)
+    shop.stays(user, 1, began + 11000)
 
 
 def test_before_and_after_a_date(shop):
@@ -258,7 +264,7 @@ def test_pending_lists_what_is_due(shop):
     def rows():
         return json.loads(shop.site.run("pending", "--user", user, "--json").stdout)
 
-    [row] = wait.until("pending lists it", rows, 10)
+    [row] = wait.until("pending lists it", rows)
     assert {name: row[name] for name in ("campaign", "key", "step", "due", "send_id")} == {
         "campaign": "kept", "key": "t", "step": "only", "due": rfc3339(began + 63000),
         "send_id": shop_files.send_id("kept", user, "t", trigger, "only")}
@@ -268,7 +274,7 @@ def test_pending_lists_what_is_due(shop):
     shop.event(user, "kept_trigger", {"thing": "t", "n": 2})
     shop.wait_decision(user, "ignored")
     told = wait.until("explain tells it", lambda: [line for line in shop.site.run("explain", "--user", user, "--campaign", "kept")
-                                                   .stdout.splitlines() if "began nothing" in line], 10)
+                                                   .stdout.splitlines() if "began nothing" in line])
     assert told[0].endswith("began nothing: a journey is under way, and the campaign keeps it (key t)")
 
 

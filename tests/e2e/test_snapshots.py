@@ -26,7 +26,7 @@ def log_starts(made):
     consumer = Consumer({"bootstrap.servers": made.services.kafka, "group.id": "none", "log_level": 2})
     try:
         topic = made.prefix + "journal"
-        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[0] for p in range(PARTITIONS)]
+        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=60)[0] for p in range(PARTITIONS)]
     finally:
         consumer.close()
 
@@ -54,7 +54,7 @@ def ends(made):
     consumer = Consumer({"bootstrap.servers": made.services.kafka, "group.id": "none", "log_level": 2})
     try:
         topic = made.prefix + "journal"
-        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(PARTITIONS)]
+        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=60)[1] for p in range(PARTITIONS)]
     finally:
         consumer.close()
 
@@ -71,7 +71,7 @@ def fill(made, running):
         made.event(f"u{n}", "stopped", {"thing": f"t{n}"})
     made.event("early", "stopped", {"thing": "e"})
     made.flush()
-    wait.until("all is folded", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED, 20,
+    wait.until("all is folded", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED, 60,
                describe=running.log_tail)
     return ids
 
@@ -87,11 +87,12 @@ def test_a_lost_redis_comes_back_from_a_trimmed_journal(site):
     # Twice: under the owner's eyes, and while nobody is there.
     lose_redis(made)
     running.wait_log("beginning with the journal's snapshot")
-    wait.until("all are pending again", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED, 20,
+    wait.until("all are pending again", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED, 60,
                describe=running.log_tail)
     running.kill()
     lose_redis(made)
     running = made.start()
+    ready = now_ms()
     assert "beginning with the journal's snapshot" in running.log
     assert all(a >= b for a, b in zip(log_starts(made), starts))
 
@@ -104,8 +105,9 @@ def test_a_lost_redis_comes_back_from_a_trimmed_journal(site):
     out.none_for(2.0)
     sent = collections.Counter(record.json["user"] for record in out.records)
     assert sent == {f"u{n}": 1 for n in range(CANCELLED, USERS)}
-    late = [record.timestamp_ms - int(record.header("declic-due")) for record in out.records]
-    assert 0 <= min(late) and max(late) < 3000, (min(late), max(late))
+    dues = [int(record.header("declic-due")) for record in out.records]
+    assert all(record.timestamp_ms >= due for record, due in zip(out.records, dues))
+    assert max(record.timestamp_ms - max(due, ready) for record, due in zip(out.records, dues)) < 10000
 
     decisions.drain(1.0)
     by_id = {record.header("declic-decision-id"): record.json for record in decisions.records}
@@ -122,9 +124,9 @@ def test_who_is_erased_is_gone_from_the_journal_after_the_next_trim(site):
     fill(made, running)
     made.event("u-forgettable", "begun", {"n": 0, "thing": "secret-thing"})
     made.flush()
-    wait.until("he is pending", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED + 1, 20)
+    wait.until("he is pending", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED + 1)
     made.run("erase", "--user", "u-forgettable", "--yes")
-    wait.until("he is not", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED, 20)
+    wait.until("he is not", lambda: running.metrics().get("declic_pending_users") == USERS - CANCELLED)
     trim_all(made, running)
     trim_all(made, running)  # the trim after the next
     reader = made.reader("journal", committed=False)

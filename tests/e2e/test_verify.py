@@ -40,7 +40,7 @@ def test_what_differs_is_told_and_mended(site):
     for n in range(USERS):
         made.event(f"u{n}", "begun", {"n": n, "thing": f"t{n}"})
     made.flush()
-    wait.until("all is folded", lambda: running.metrics().get("declic_pending_users") == USERS, 20,
+    wait.until("all is folded", lambda: running.metrics().get("declic_pending_users") == USERS, 60,
                describe=running.log_tail)
     assert verified(made) == []
     assert f"{USERS} users in {PARTITIONS} partitions compared: all as the journal says." in made.run("verify").stdout
@@ -58,11 +58,11 @@ def test_what_differs_is_told_and_mended(site):
         "u3": "missing", "u4": "calendar", "u5": "unreadable", "nobody": "not in the journal"}
     told = made.run("verify", "--repair", code=1)
     assert "user u3: missing" in told.stdout and "folded anew" in told.stdout
-    wait.until("Redis holds what the journal says", lambda: made.run("verify", code=None).returncode == 0, 30, every=0.5,
+    wait.until("Redis holds what the journal says", lambda: made.run("verify", code=None).returncode == 0, 60, every=0.5,
                describe=running.log_tail)
 
     made.run("rebuild", "--yes")
-    wait.until("it is folded anew", lambda: running.metrics().get("declic_pending_users") == USERS, 20,
+    wait.until("it is folded anew", lambda: running.metrics().get("declic_pending_users") == USERS, 60,
                describe=running.log_tail)
     out.wait(USERS, 60)
     out.none_for(2.0)
@@ -137,7 +137,7 @@ def test_a_busy_view_is_compared_at_the_offsets_it_is_read_at(site):
     finally:
         done.set()
         writer.join()
-    wait.until("at rest it can be compared", lambda: made.run("verify", code=None).returncode == 0, 30, every=0.5)
+    wait.until("at rest it can be compared", lambda: made.run("verify", code=None).returncode == 0, 60, every=0.5)
     assert running.stop() == 0
 
 

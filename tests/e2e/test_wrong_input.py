@@ -20,7 +20,7 @@ steps:
 
 
 def command(*arguments, code):
-    done = subprocess.run([str(binary()), *map(str, arguments)], text=True, capture_output=True, timeout=60,
+    done = subprocess.run([str(binary()), *map(str, arguments)], text=True, capture_output=True, timeout=120,
                           stdin=subprocess.DEVNULL)
     assert done.returncode == code, f"{arguments}: exit code {done.returncode} instead of {code}\n{done.stdout}{done.stderr}"
     return done
@@ -132,7 +132,7 @@ def test_topics_create_twice(site):
 
 def waits(processor, word):
     """It runs on, is alive but not ready, and says every few seconds what it waits for."""
-    wait.until("it says what it waits for", lambda: processor.log.lower().count(word) >= 2, 30, describe=processor.log_tail)
+    wait.until("it says what it waits for", lambda: processor.log.lower().count(word) >= 2, describe=processor.log_tail)
     assert processor.running
     assert processor.get("/livez")[0] == 200
     assert processor.get("/readyz")[0] == 503
@@ -186,7 +186,7 @@ def test_partition_count_that_is_not_the_configured_one(site):
     done = made.run("check", code=None)
     assert done.returncode in (1, 2) and "journal" in done.stderr and "4" in done.stderr and "6" in done.stderr, done.stderr
     processor = made.processor().start()
-    wait.until("run refuses", lambda: not processor.running, 20, describe=processor.log_tail)
+    wait.until("run refuses", lambda: not processor.running, describe=processor.log_tail)
     assert processor.process.returncode in (1, 2)
     assert "journal" in processor.log and "partitions" in processor.log
 
@@ -196,7 +196,7 @@ def test_evicting_redis_is_refused_with_the_remedy(site, own_services):
     services = own_services(redis_conf="maxmemory 100mb\nmaxmemory-policy allkeys-lru")
     made = site(on=services).prepare()
     processor = made.processor().start()
-    wait.until("the remedy is named", lambda: "noeviction" in processor.log, 20, describe=processor.log_tail)
+    wait.until("the remedy is named", lambda: "noeviction" in processor.log, describe=processor.log_tail)
     assert "allkeys-lru" in processor.log
     assert processor.get("/readyz")[0] != 200
     processor.kill()

@@ -62,7 +62,7 @@ class Processor:
     def log_tail(self, lines=40):
         return f"{self.name}:\n" + "\n".join(self.log.splitlines()[-lines:])
 
-    def get(self, path, seconds=3.0):
+    def get(self, path, seconds=10.0):
         """Returns (status, body); (0, reason) when nobody answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=seconds) as answer:
@@ -72,7 +72,7 @@ class Processor:
         except OSError as error:
             return 0, str(error)
 
-    def ask(self, method, path, body=None, headers=None, seconds=20.0):
+    def ask(self, method, path, body=None, headers=None, seconds=40.0):
         """Any request: (status, headers, body), the body parsed where it is JSON. body: bytes, text or for json.dumps."""
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
@@ -91,11 +91,11 @@ class Processor:
             raise AssertionError(f"{self.name} ended with {self.process.returncode}\n{self.log_tail()}")
         return self.get("/readyz")[0] == 200
 
-    def wait_ready(self, seconds=30.0):
+    def wait_ready(self, seconds=90.0):
         wait.until(f"{self.name} is ready", self.ready, seconds, describe=self.log_tail)
         return self
 
-    def wait_log(self, text, seconds=20.0):
+    def wait_log(self, text, seconds=60.0):
         wait.until(f"{self.name} says {text!r}", lambda: text in self.log, seconds, describe=self.log_tail)
 
     def metrics(self):
@@ -121,7 +121,7 @@ class Processor:
             self.process.kill()
             self.process.wait(10)
 
-    def stop(self, seconds=20.0):
+    def stop(self, seconds=45.0):
         """SIGTERM; returns the exit code."""
         if self.running:
             self.process.send_signal(signal.SIGTERM)

@@ -42,17 +42,17 @@ class Topics:
 
     def create(self, name, partitions=2, config=None):
         futures = self.admin.create_topics([NewTopic(name, partitions, 1, config=config or {})])
-        futures[name].result(20)
+        futures[name].result(60)
         wait.until(f"topic {name} is there", lambda: name in self.names())
 
     def add_partitions(self, name, partitions):
-        self.admin.create_partitions([NewPartitions(name, partitions)])[name].result(20)
+        self.admin.create_partitions([NewPartitions(name, partitions)])[name].result(60)
 
     def names(self):
-        return self.admin.list_topics(timeout=20).topics
+        return self.admin.list_topics(timeout=60).topics
 
     def partitions(self, name):
-        return len(self.admin.list_topics(name, timeout=20).topics[name].partitions)
+        return len(self.admin.list_topics(name, timeout=60).topics[name].partitions)
 
     def put(self, topic, key, value, headers=None, timestamp_ms=None, on_delivery=None):
         """Queues one record; value may be bytes, None or something for json.dumps. flush() waits for all."""
@@ -81,6 +81,7 @@ class Reader:
     def __init__(self, bootstrap, topic, committed=True):
         self.topic = topic
         self.records = []
+        self.ended = set()  # partitions that were read to their end
         self.consumer = Consumer({
             "bootstrap.servers": bootstrap,
             "group.id": f"test-reader-{time.monotonic_ns()}",
@@ -88,10 +89,12 @@ class Reader:
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed" if committed else "read_uncommitted",
             "fetch.wait.max.ms": 20,
+            "enable.partition.eof": True,
             **QUIET,
         })
-        found = self.consumer.list_topics(topic, timeout=20).topics[topic].partitions
+        found = self.consumer.list_topics(topic, timeout=60).topics[topic].partitions
         assert found, f"topic {topic} is missing"
+        self.partitions = set(found)
         self.consumer.assign([TopicPartition(topic, partition, 0) for partition in found])
 
     def poll(self, seconds=0.2):
@@ -99,17 +102,18 @@ class Reader:
         fresh = []
         for message in self.consumer.consume(num_messages=2000, timeout=seconds):
             if message.error():
-                if message.error().code() in (KafkaError._PARTITION_EOF, KafkaError._TRANSPORT,
-                                              KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE):
-                    continue
-                raise RuntimeError(str(message.error()))
+                if message.error().code() == KafkaError._PARTITION_EOF:
+                    self.ended.add(message.partition())
+                elif message.error().code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE):
+                    raise RuntimeError(str(message.error()))
+                continue
             fresh.append(Record(
                 message.topic(), message.partition(), message.offset(), message.key(), message.value(),
                 dict(message.headers() or []), message.timestamp()[1], int(time.time() * 1000)))
         self.records += fresh
         return fresh
 
-    def wait(self, count, seconds=20.0, what=None):
+    def wait(self, count, seconds=60.0, what=None):
         """Waits until that many records are there, and returns all."""
         deadline = time.monotonic() + seconds
         while len(self.records) < count and time.monotonic() < deadline:
@@ -128,12 +132,13 @@ class Reader:
         more = self.records[before:]
         assert not more, f"{len(more)} unexpected records in {self.topic}: {[r.value for r in more][:5]}"
 
-    def drain(self, quiet_seconds=2.0, seconds=60.0):
-        """Reads until nothing has come for that long."""
+    def drain(self, quiet_seconds=2.0, seconds=120.0):
+        """Reads to the end of each partition, and on until nothing has come for that long."""
         deadline = time.monotonic() + seconds
         last = time.monotonic()
-        while time.monotonic() < deadline and time.monotonic() - last < quiet_seconds:
-            if self.poll(0.1):
+        while self.ended != self.partitions or time.monotonic() - last < quiet_seconds:
+            assert time.monotonic() < deadline, f"{self.topic} was not read to its end within {seconds:g} s"
+            if self.poll(0.1) or self.ended != self.partitions:
                 last = time.monotonic()
         return self.records
 

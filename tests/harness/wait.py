@@ -3,7 +3,7 @@
 import time
 
 
-def until(what, condition, seconds=20.0, every=0.05, describe=None):
+def until(what, condition, seconds=60.0, every=0.05, describe=None):
     """Calls condition() until it returns something true and returns that.
 
     what is a sentence for the failure message, describe() adds what was seen last.
