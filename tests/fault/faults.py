@@ -134,7 +134,7 @@ class ComeAndGo(Fault):
     def inject(self):
         """A third one joins, then each in turn leaves in order and comes back."""
         self.guest = self.rig.site.processor("guest").start()
-        self.guest.wait_ready(60)
+        self.guest.wait_ready(120)
         self.codes = []
         for process in self.rig.processes:
             self.codes.append(process.stop())

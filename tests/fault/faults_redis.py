@@ -94,7 +94,7 @@ class MemoryFull(RedisFault):
             refused = sum(self.rig.counter(process, "store_full") for process in self.rig.processes)
             return refused > self.refused or self.said() > 0
 
-        wait.until("a process says that Redis is full", shows, 30, describe=self.rig.site.logs)
+        wait.until("a process says that Redis is full", shows, 60, describe=self.rig.site.logs)
         wait_for(8)
         refused = sum(self.rig.counter(process, "store_full") for process in self.rig.processes)
         return f"{refused - self.refused} writes were refused, intake was held {self.said()} times"
@@ -126,13 +126,13 @@ class DiskFull(RedisFault):
                 return str(error)
             return None
 
-        refusal = wait.until("Redis refuses writes", refuses, 30)
+        refusal = wait.until("Redis refuses writes", refuses, 60)
         wait_for(8)
         return f"Redis answered {refusal.split('.')[0]!r}"
 
     def heal(self):
         self.rig.redis_disk().empty()
-        wait.until("Redis writes again", lambda: self.rig.client().info("persistence")["aof_last_write_status"] == "ok", 30)
+        wait.until("Redis writes again", lambda: self.rig.client().info("persistence")["aof_last_write_status"] == "ok", 60)
         self.rig.client().delete("probe")
 
 
