@@ -1,4 +1,4 @@
-"""The chaos test counts transactions in the broker's files; here it is shown that it counts right."""
+"""The fault tests count transactions in the broker's files; here it is shown that they count right."""
 
 import uuid
 

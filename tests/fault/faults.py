@@ -45,6 +45,7 @@ class Kill(Fault):
     def inject(self):
         self.victim.kill()
         self.struck_ms = now_ms()
+        self.rig.kills[self.victim.name] += 1
 
     def happened(self):
         assert self.victim.process.returncode == -signal.SIGKILL
@@ -79,11 +80,11 @@ class KillBoth(Kill):
     name = "kill -9 of both, in turn, six times"
 
     def happened(self):
-        for _ in range(6):
+        for _ in range(5):
             wait_for(self.rig.chance.uniform(0.5, 4))
             super().heal()
             wait_for(self.rig.chance.uniform(0, 2))
-            self.victim = self.rig.any_process()
+            self.victim = self.rig.other(self.victim)
             self.inject()
         return "both were killed, one after the other"
 

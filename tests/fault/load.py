@@ -1,4 +1,4 @@
-"""Sends a stream on its own thread, at its own pace but never past the part that it was let to send."""
+"""Sends a stream on its own thread, at its own pace, and watches what comes out."""
 
 import copy
 import functools
@@ -7,6 +7,7 @@ import pathlib
 import threading
 import time
 
+from harness import wait
 from harness.site import now_ms
 
 
@@ -19,7 +20,6 @@ class Load(threading.Thread):
         self.events = []
         self.delivered = 0
         self.began_ms = None
-        self.allowed = 0.0  # share of the stream
         self.stopping = False
         self.failure = None
 
@@ -31,8 +31,7 @@ class Load(threading.Thread):
 
     def _send_all(self):
         self.began_ms = now_ms() + 500
-        for number, (send_at, occurs_at, event) in enumerate(self.stream):
-            self._hold(number / len(self.stream))
+        for send_at, occurs_at, event in self.stream:
             if self.stopping:
                 break
             wait_ms = self.began_ms + send_at - now_ms()
@@ -48,14 +47,6 @@ class Load(threading.Thread):
             }, on_delivery=functools.partial(self._delivered, sent))
         self.topics.flush(120)
 
-    def _hold(self, share):
-        """What the stream is held back for, all that follows is later by."""
-        if share >= self.allowed:
-            held_ms = now_ms()
-            while share >= self.allowed and not self.stopping:
-                self.topics.producer.poll(0.01)
-            self.began_ms += now_ms() - held_ms
-
     def _delivered(self, event, error, _):
         assert error is None, error
         event.acked_ms = now_ms()
@@ -65,17 +56,9 @@ class Load(threading.Thread):
         """No more is sent than was."""
         self.stopping = True
 
-    @property
-    def sent(self):
-        """The share that was sent."""
-        return len(self.events) / len(self.stream)
-
-    def let(self, share, seconds=0):
-        """Lets it go on up to that share, and waits until it is there or the seconds have passed."""
-        self.allowed = share
-        deadline = time.monotonic() + seconds
-        while self.sent < share and self.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.05)
+    def wait_sent(self, count, seconds):
+        """Until so many events were sent."""
+        wait.until(f"{count} events were sent", lambda: len(self.events) >= count, seconds, describe=lambda: len(self.events))
 
     def finish(self, seconds):
         self.join(seconds)
@@ -112,11 +95,6 @@ class Watch(threading.Thread):
     def __exit__(self, *_):
         self.stopping = True
         self.join(10)
-
-    def lateness(self, from_ms, to_ms):
-        """Of the messages that fell due in that time: how many there were, and the worst lateness in ms."""
-        late = [seen - due for seen, due, *_ in self.seen if from_ms <= due < to_ms]
-        return len(late), max(late, default=0)
 
 
 class Breath(threading.Thread):

@@ -32,6 +32,7 @@ class Rig:
         self.chance = chance
         self.disks = {}
         self.load = None
+        self.kills = collections.Counter()  # by process
         self.counted = collections.defaultdict(dict)  # process and incarnation -> metric -> last value
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)

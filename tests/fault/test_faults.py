@@ -4,8 +4,10 @@ twice under read_committed, none after its cancel, judged by an oracle that shar
     tests/e2e/run tests/fault -s                  a few minutes: some faults of each group, drawn by the seed
     FAULTS=all tests/e2e/run tests/fault -s       every fault once; FAULTS=all*3 thrice
     FAULTS=Zombie,Flushed tests/e2e/run ...       those, in that order
+    FAULTS=kills tests/e2e/run ...                each process killed a dozen times, one inside a transaction, and Redis and
+                                                  the broker once, in the course of 100,000 events
     SEED=7 ...                                    repeats a run's faults and stream
-    RATE=400 ...                                  stories a second
+    RATE=400 ...                                  events a second
     TABLE=file ...                                adds the table's rows to those of earlier runs, and prints all
 """
 
@@ -27,8 +29,8 @@ from rig import Rig, wait_for
 from verdict import NOTHING, Verdict, Window, add_up, print_table
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 30)))
-RATE = int(os.environ.get("RATE", 150))
 FAULTS = os.environ.get("FAULTS", "")
+RATE = int(os.environ.get("RATE", 400 if FAULTS == "kills" else 150))
 ALL = (
     faults.Kill, faults.KillInTransaction, faults.KillAndTakeOver, faults.KillBoth, faults.Zombie, faults.ProcessDoze, faults.ComeAndGo,
     faults.BrokerKill, faults.BrokerRestart, faults.BrokerDoze, faults.JournalDiskFull,
@@ -39,6 +41,9 @@ ALL = (
     faults_clock.ClockAheadMended, faults_clock.ClockBehindMended, faults_clock.ClockAhead, faults_clock.ClockBehind,
     faults_clock.BothClocksAhead,
 )
+KILLS = (faults.KillBoth, faults.KillInTransaction, faults.KillBoth, faults_redis.Truncated, faults.KillBoth, faults.KillAndTakeOver,
+         faults_redis.Flushed, faults.KillBoth, faults.BrokerKill)
+KILLS_EACH, KILLS_EVENTS = 10, 100000
 IN_SHORT = {"process": 2, "broker": 1, "Redis": 2, "network": 1, "clock": 1}
 CALM_S = 13  # between two faults
 MOST_S = 80  # that a fault takes, with the calm after it
@@ -52,6 +57,8 @@ def chosen(chance):
         for _ in range(int(FAULTS.partition("*")[2] or 1)):
             drawn += chance.sample(ALL, len(ALL))
         return drawn
+    if FAULTS == "kills":
+        return list(KILLS)
     if FAULTS:
         named = {fault.__name__: fault for fault in ALL}
         return [named[name] for name in FAULTS.split(",")]
@@ -89,7 +96,6 @@ def test_no_fault_loses_repeats_or_uncancels_a_message(site, folder):
     try:
         seconds = MOST_S * (len(kinds) + 1)
         rig.load = Load(rig.site.topics, rig.site.events, stream.generate(SEED, RATE * seconds, seconds))
-        rig.load.let(1)
         windows = [Window(NOTHING, 0)]
         with Watch(rig.site, ["out.push", "out.email"]) as watch, Breath() as breath:
             rig.load.start()
@@ -98,6 +104,8 @@ def test_no_fault_loses_repeats_or_uncancels_a_message(site, folder):
             wait_for(CALM_S)
             for kind in kinds:
                 windows.append(injected(rig, kind))
+            if FAULTS == "kills":
+                rig.load.wait_sent(KILLS_EVENTS, MOST_S * len(kinds))
             rig.load.stop()
             events = rig.load.finish(300)
             verdict = Verdict(rig.site, events, windows, watch.seen, breath.strained).reach(240)
@@ -113,6 +121,8 @@ def test_no_fault_loses_repeats_or_uncancels_a_message(site, folder):
             assert not window.failure, f"{window.name}: {window.failure}"
             if window.is_kill and verdict.times.at_ease(window.began_ms, window.settled_ms + RECOVERY_MS):
                 assert max(verdict.back_after(window)) <= RECOVERY_MS, (window, verdict.back_after(window))
+        if FAULTS == "kills":
+            assert len(events) >= KILLS_EVENTS and min(rig.kills[one.name] for one in rig.processes) >= KILLS_EACH
         assert [process.stop() for process in rig.processes] == [0] * len(rig.processes)
     finally:
         rig.close()
@@ -120,6 +130,7 @@ def test_no_fault_loses_repeats_or_uncancels_a_message(site, folder):
 
 def report(rig, verdict, left_out):
     log = rig.log.scan()
+    print(f"kills {dict(rig.kills)}")
     print(f"the machine was out of breath in {len(verdict.times.strained)} s, which are not judged by time")
     print(f"transactions committed in the journal's partitions {log.committed}, aborted {sum(log.aborted.values())}; " + ", ".join(
         f"{name} {rig.total(name)}" for name in ("attaches", "reattaches", "transactions_unknown", "fences", "fold_repeats")))
