@@ -105,12 +105,23 @@ void partition_catch_up(struct engine *engine, struct partition *partition)
     partition_update_position(engine, partition);
 }
 
+/* What the group has committed was a head, so what the fold had to tell of the records below was
+ * acknowledged. Where that cannot be learnt it is told again, with the same ids. */
+static void learn_what_was_told(struct engine *engine, struct partition *partition)
+{
+    const struct journal_port *journal = engine->ports.journal;
+    int64_t committed = journal->committed(journal->self, partition->id);
+    if (committed > partition->noted_until && committed <= partition->mark.high)
+        partition->noted_until = committed;
+}
+
 /* The mark is answered: begin to fold. */
 static void start_reading(struct engine *engine, struct partition *partition)
 {
     const struct store_port *store = engine->ports.store;
     const struct journal_port *journal = engine->ports.journal;
     if (partition->head == STORE_NO_HEAD) {
+        learn_what_was_told(engine, partition);
         enum err error = store->wipe(store->self, partition->id);
         if (error != ERR_OK) {
             engine_store_failed(engine, partition, error);

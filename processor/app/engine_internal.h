@@ -96,7 +96,7 @@ struct partition {
     struct user_map flights;
     bool blocked;        /* an outcome was unknown: nothing fires until the flights have left */
     bool uncertain;      /* flights wait for a mark to be asked for and passed */
-    int64_t noted_until; /* decision records of journal records below were given */
+    int64_t noted_until; /* decision records of journal records below were given, by whomever */
     int64_t retry_at_ms; /* monotonic: the store did not answer or was full */
 
     bool slices_out;         /* slices were written that have not come back */

@@ -144,6 +144,13 @@ static void port_watermark(void *self, const int32_t *partitions, size_t count, 
         replay->tags[replay->tag_count++] = tag_ms;
 }
 
+static int64_t port_committed(void *self, int32_t partition)
+{
+    (void)self;
+    (void)partition;
+    return -1;
+}
+
 static const void *port_metadata(void *self)
 {
     (void)self;
@@ -201,6 +208,7 @@ static void make_ports(struct journal_replay *replay)
                                             .pause = port_pause,
                                             .resume = port_pause,
                                             .watermark_request = port_watermark,
+                                            .committed = port_committed,
                                             .group_metadata = port_metadata};
     replay->outbox = (struct outbox_port){.self = replay,
                                           .producers = 2,

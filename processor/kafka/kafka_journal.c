@@ -9,6 +9,8 @@
 #include "kafka/kafka_watermark.h"
 
 #define MOVE_RETRY_MS 5
+#define COMMITTED_WAIT_MS 1000
+#define COMMITTED_AGAIN_US 10000000
 
 struct kafka_journal {
     struct kafka_watch watch; /* first: the client's opaque */
@@ -19,6 +21,7 @@ struct kafka_journal {
     struct kafka_assignment *assignment;
     bool moving; /* some partition is not yet where `start` wants it */
     bool closing;
+    int64_t committed_not_before_us;
     char text[256];
 };
 
@@ -88,6 +91,23 @@ static void trim_hand_out(struct kafka_journal *j, rd_kafka_event_t *message, st
             .kind = JOURNAL_TRIMMED, .partition = list->elems[0].partition, .low = list->elems[0].offset};
     }
     rd_kafka_event_destroy(message);
+}
+
+/* There is no answer, too, while a transaction that commits one has not ended. Who waited in vain does not
+ * ask for the next partitions: each would cost as much. */
+static int64_t journal_committed(void *self, int32_t partition)
+{
+    struct kafka_journal *j = self;
+    if (kafka_now_us() < j->committed_not_before_us)
+        return -1;
+    rd_kafka_topic_partition_list_t *list = kafka_list_of_one(j->topic, partition, RD_KAFKA_OFFSET_INVALID);
+    bool answered = rd_kafka_committed(j->client, list, COMMITTED_WAIT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+                    list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!answered)
+        j->committed_not_before_us = kafka_now_us() + COMMITTED_AGAIN_US;
+    int64_t offset = answered && list->elems[0].offset >= 0 ? list->elems[0].offset : -1;
+    rd_kafka_topic_partition_list_destroy(list);
+    return offset;
 }
 
 /* ---- polling ---- */
@@ -399,6 +419,7 @@ struct journal_port kafka_journal_port(struct kafka_journal *journal)
         .resume = journal_resume,
         .watermark_request = journal_watermark_request,
         .trim = journal_trim,
+        .committed = journal_committed,
         .group_metadata = journal_group_metadata,
         .close = journal_close,
         .closed = journal_closed,

@@ -71,6 +71,11 @@ struct journal_port {
      * request that gets no answer (it failed: said in the log) is repeated by the caller. */
     void (*trim)(void *self, int32_t partition, int64_t offset);
 
+    /* The offset that the group has committed for the partition, in a transaction; -1: none, or it could
+     * not be told. Waits for the answer, a second at most,
+     * and once in ten seconds in vain. */
+    int64_t (*committed)(void *self, int32_t partition);
+
     /* The group's metadata as of the last rebalance event that poll has handed out, the one being
      * handled included: hand it to outbox_port.set_group_metadata when done with the event (after
      * aborting what touches partitions that are gone), also when count is 0. Never what the client

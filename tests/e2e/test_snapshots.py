@@ -118,6 +118,31 @@ def test_a_lost_redis_comes_back_from_a_trimmed_journal(site):
     assert running.stop() == 0
 
 
+def test_a_replay_from_the_start_tells_nothing_again_that_the_group_has_committed(site):
+    made = site(campaigns={"later": CAMPAIGN.replace("70s", "1s")}, journal_partitions=PARTITIONS,
+                settings={"journal": {"partitions": PARTITIONS}}).prepare()
+    decisions, out = made.reader("decisions"), made.reader("out.push")
+    running = made.start()
+    for wave in range(2):  # the transactions of the second commit heads beyond all of the first
+        for n in range(USERS):
+            made.event(f"u{n}", "begun", {"n": n, "thing": f"wave-{wave}"})
+        made.flush()
+        out.wait(USERS * (wave + 1))
+    running.kill()
+    lose_redis(made)
+    running = made.start()
+    made.event("last", "begun", {"n": 0, "thing": "last"})
+    made.flush()
+    out.wait(USERS * 2 + 1)
+    out.none_for(1.0)
+    decisions.drain(1.0)
+    told = collections.Counter(record.header("declic-decision-id") for record in decisions.records
+                               if record.json["key"] == "wave-0")
+    assert len(told) == USERS * 2 and set(told.values()) == {1}, told.most_common(3)
+    made.run("verify")
+    assert running.stop() == 0
+
+
 def test_who_is_erased_is_gone_from_the_journal_after_the_next_trim(site):
     made = made_site(site)
     running = made.start()

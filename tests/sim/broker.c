@@ -59,6 +59,14 @@ struct marker {
     struct sim_log *log;
 };
 
+static void finish(struct transactional *t)
+{
+    for (size_t i = 0; t->commit && i < t->offset_count; i++)
+        *t->offsets[i].place = t->offsets[i].offset;
+    t->offset_count = 0;
+    t->state = TXN_EMPTY;
+}
+
 static void write_marker(void *self)
 {
     struct marker *marker = self;
@@ -73,7 +81,7 @@ static void write_marker(void *self)
     world_trace(t->world, "%s[%d] %zu: %s marker of %.*s", log->name, log->partition, log->count - 1,
                 t->commit ? "commit" : "abort", SPAN_PRINTF(t->id));
     if (--t->markers_left == 0)
-        t->state = TXN_EMPTY;
+        finish(t);
 }
 
 static void prepare_end(struct transactional *t, bool commit)
@@ -91,7 +99,7 @@ static void prepare_end(struct transactional *t, bool commit)
         world_ask(world, delay_us, write_marker, marker);
     }
     if (t->log_count == 0)
-        t->state = TXN_EMPTY;
+        finish(t);
 }
 
 struct expiry {
@@ -115,7 +123,7 @@ static void begin(struct transactional *t)
 {
     struct world *world = t->world;
     t->state = TXN_ONGOING;
-    t->log_count = 0;
+    t->log_count = t->offset_count = 0;
     t->number++;
     struct expiry *expiry = ARENA_NEW(&world->arena, struct expiry);
     *expiry = (struct expiry){t, t->number};
@@ -192,6 +200,23 @@ enum broker_answer transactional_append(struct transactional *t, int64_t epoch, 
 enum broker_answer transactional_check(const struct transactional *t, int64_t epoch)
 {
     return epoch == t->epoch ? BROKER_OK : BROKER_FENCED;
+}
+
+void transactional_add_offset(struct transactional *t, int64_t *place, int64_t offset)
+{
+    if (t->state != TXN_ONGOING)
+        return;
+    assert(t->offset_count < sizeof t->offsets / sizeof *t->offsets);
+    t->offsets[t->offset_count++] = (struct pending_offset){place, offset};
+}
+
+bool broker_is_pending(const struct broker *broker, const int64_t *place)
+{
+    for (size_t i = 0; i < broker->count; i++)
+        for (size_t k = 0; k < broker->list[i]->offset_count; k++)
+            if (broker->list[i]->offsets[k].place == place)
+                return true;
+    return false;
 }
 
 enum broker_answer transactional_end(struct transactional *t, int64_t epoch, bool commit)

@@ -60,6 +60,11 @@ struct transactional {
     struct sim_log *logs[16];
     size_t log_count;
     size_t markers_left;
+    struct pending_offset {
+        int64_t *place;
+        int64_t offset;
+    } offsets[16]; /* of a group, to be committed with it */
+    size_t offset_count;
 };
 
 struct broker {
@@ -79,6 +84,10 @@ enum broker_answer transactional_append(struct transactional *t, int64_t epoch, 
                                         const struct sim_record *record, int64_t *offset);
 /* Whether offsets may be added: FENCED or OK. The group is asked by the caller. */
 enum broker_answer transactional_check(const struct transactional *t, int64_t epoch);
+/* Adds one: it is in its place once the transaction is committed. */
+void transactional_add_offset(struct transactional *t, int64_t *place, int64_t offset);
+/* Whether a transaction that is not over would change it. */
+bool broker_is_pending(const struct broker *broker, const int64_t *place);
 /* REFUSED: there is no transaction to be ended that way. */
 enum broker_answer transactional_end(struct transactional *t, int64_t epoch, bool commit);
 

@@ -346,6 +346,18 @@ static void journal_trim(void *self, int32_t partition, int64_t offset)
     world_call(world, delay_us, NULL, trim, answer);
 }
 
+static int64_t journal_committed(void *self, int32_t partition)
+{
+    struct sim_journal *j = self;
+    struct world *world = j->cluster->world;
+    const int64_t *place = &j->cluster->engines.offsets[partition].offset;
+    process_step(j->process, 5);
+    task_sleep(j->task, world_latency(world, MS));
+    if (world_broker_is_away(world) || broker_is_pending(&j->cluster->broker, place))
+        return -1;
+    return *place;
+}
+
 static const void *journal_group_metadata(void *self)
 {
     const struct sim_journal *j = self;
@@ -375,6 +387,7 @@ struct journal_port sim_journal_port(struct sim_journal *journal)
         .resume = journal_resume,
         .watermark_request = journal_watermark_request,
         .trim = journal_trim,
+        .committed = journal_committed,
         .group_metadata = journal_group_metadata,
         .close = journal_close,
         .closed = journal_closed,

@@ -90,7 +90,7 @@ static void outbox_commit(void *self, int producer, const struct outbox_offset *
     for (size_t i = 0; i < count; i++)
         assert(offsets[i].offset >= 0);
     process_step(outbox->process, 20);
-    sim_producer_commit(&outbox->producers[producer], count);
+    sim_producer_commit(&outbox->producers[producer], offsets, count);
     sim_store_may_rewind(outbox->cluster->store, 8);
     process_step(outbox->process, 20);
 }

@@ -269,6 +269,9 @@ static void offsets_arrive(void *self)
     if (request->answer == BROKER_OK &&
         !group_knows(&p->cluster->engines, p->metadata.member, p->metadata.generation))
         request->answer = BROKER_REFUSED;
+    for (size_t i = 0; request->answer == BROKER_OK && is_current(request) && i < p->head_count; i++)
+        transactional_add_offset(p->t, &p->cluster->engines.offsets[p->heads[i].partition].offset,
+                                 p->heads[i].offset);
     answer_later(request, offsets_answered);
 }
 
@@ -478,9 +481,11 @@ static void advance_later(void *self)
     advance(self);
 }
 
-void sim_producer_commit(struct sim_producer *p, size_t offset_count)
+void sim_producer_commit(struct sim_producer *p, const struct outbox_offset *heads, size_t count)
 {
-    assert(p->phase == PRODUCER_OPEN && offset_count >= 1);
+    assert(p->phase == PRODUCER_OPEN && count >= 1 && count <= JOURNAL_MAX);
+    memcpy(p->heads, heads, count * sizeof *heads);
+    p->head_count = count;
     p->phase = PRODUCER_FLUSHING;
     world_call(p->cluster->world, 0, p->process, advance_later, p);
 }

@@ -44,6 +44,8 @@ struct sim_producer {
     bool sending;                               /* a send is scheduled */
     int64_t offsets[256];
     size_t offset_count;
+    struct outbox_offset heads[JOURNAL_MAX]; /* what the group commits with it */
+    size_t head_count;
     int64_t begun_us, ended_us;
     enum outbox_outcome outcome;
     const char *text;
@@ -54,7 +56,7 @@ void sim_producer_open(struct sim_producer *p, struct process *process, struct c
 bool sim_producer_ready(const struct sim_producer *p);
 void sim_producer_begin(struct sim_producer *p, struct group_identity metadata);
 void sim_producer_produce(struct sim_producer *p, const struct outbox_record *record);
-void sim_producer_commit(struct sim_producer *p, size_t offset_count);
+void sim_producer_commit(struct sim_producer *p, const struct outbox_offset *heads, size_t count);
 void sim_producer_abort(struct sim_producer *p);
 bool sim_producer_poll(struct sim_producer *p, struct outbox_result *result);
 

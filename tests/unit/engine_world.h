@@ -213,6 +213,13 @@ static inline void node_watermark(void *self, const int32_t *partitions, size_t 
     node->watermarks[node->watermark_count++] = tag_ms;
 }
 
+static inline int64_t node_committed(void *self, int32_t partition)
+{
+    (void)self;
+    (void)partition;
+    return -1;
+}
+
 static inline const void *node_group(void *self)
 {
     return self;
@@ -379,6 +386,7 @@ static inline struct node *node_new(struct world *world)
                                           .start = node_start,
                                           .watermark_request = node_watermark,
                                           .trim = node_trim,
+                                          .committed = node_committed,
                                           .group_metadata = node_group};
     node->outbox = (struct outbox_port){.self = node,
                                         .producers = PRODUCERS,
