@@ -2,6 +2,7 @@
 """Rules about the source that no compiler checks. Standard library only.
 
     tests/tidy/tidy.py CHECK...      layering third_party purity length format oracle readme links paths shell
+                                     mutations
     tests/tidy/tidy.py all
     tests/tidy/tidy.py lengths       prints what lengths.txt should say now
 
@@ -267,6 +268,19 @@ def check_shell():
                if path.is_file() and re.match(r"#(!.*\bbash| shellcheck shell=bash)", path.read_text(errors="replace").split("\n")[0])]
     done = subprocess.run([tool, "-x", "-P", "tools:tests:SCRIPTDIR", *scripts], text=True, capture_output=True, cwd=ROOT)
     return [] if done.returncode == 0 else [done.stdout + done.stderr]
+
+
+def check_mutations():
+    """Each of tests/sim/mutations fits the sources as they are."""
+    if shutil.which("git") is None:
+        raise Skip("git is not installed")
+    broken = []
+    for patch in sorted((ROOT / "tests" / "sim" / "mutations").glob("*.patch")):
+        applied = subprocess.run(["git", "apply", "--check", patch], cwd=ROOT, text=True, capture_output=True, check=False)
+        if applied.returncode != 0:
+            why = applied.stderr.strip().replace("\n", "; ")
+            broken.append(f"{patch.relative_to(ROOT)}:1: {why}: make the same change to the sources as they are")
+    return broken
 
 
 CHECKS = {name.removeprefix("check_"): function for name, function in sorted(globals().items())
