@@ -1,5 +1,6 @@
 #include "app/user_view.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +8,7 @@
 #include "app/registry.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "codec/policy_yaml.h"
 #include "codec/user_state_bin.h"
 #include "kafka/kafka_client.h"
 #include "redis/redis_store.h"
@@ -18,6 +20,7 @@ struct user_view {
     struct kafka_properties kafka;
     struct redis_store *store;
     struct registry *registry;
+    const struct registry_snapshot *campaigns; /* of the registry's, once it was asked for */
     struct definitions *definitions;
     bool shared; /* the definitions are somebody else's */
     struct user_state state;
@@ -120,6 +123,8 @@ void user_view_close(struct user_view *view)
         return;
     if (!view->shared)
         definitions_free(view->definitions);
+    if (view->campaigns != NULL)
+        registry_release(view->registry, view->campaigns);
     registry_close(view->registry);
     if (view->store != NULL)
         redis_store_close(view->store);
@@ -151,4 +156,26 @@ struct span user_view_channel(struct user_view *view, struct span campaign, uint
         if (span_equal(definition->steps[i].id, step))
             return definition->steps[i].channel;
     return (struct span){NULL, 0};
+}
+
+static const struct campaign_log *campaigns_of(struct user_view *view)
+{
+    if (view->campaigns == NULL)
+        view->campaigns = registry_acquire(view->registry);
+    return view->campaigns->log;
+}
+
+const struct policy *user_view_policy(struct user_view *view)
+{
+    const struct policy *policy;
+    if (view->registry == NULL ||
+        definitions_policy(view->definitions, campaigns_of(view)->policy.version, &policy) != ERR_OK)
+        return policy_empty();
+    return policy;
+}
+
+const struct campaign_item *user_view_campaign(struct user_view *view, struct span id)
+{
+    assert(view->registry != NULL);
+    return campaign_log_find(campaigns_of(view), id);
 }

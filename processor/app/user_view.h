@@ -6,6 +6,7 @@
 #ifndef DECLIC_APP_USER_VIEW_H
 #define DECLIC_APP_USER_VIEW_H
 
+#include "app/campaign_log.h"
 #include "app/config.h"
 #include "app/definitions.h"
 #include "base/log.h"
@@ -31,5 +32,12 @@ struct span user_view_step(struct user_view *view, struct span campaign, uint32_
 /* The channel of the step of that id; empty where the definition is not to be had. */
 struct span user_view_channel(struct user_view *view, struct span campaign, uint32_t version,
                               struct span step);
+
+/* The policy in force; the empty one where none is to be had. */
+const struct policy *user_view_policy(struct user_view *view);
+
+/* The campaign as it is in force; lives as long as the view. NULL: there is none of that id. Only of a
+ * view that user_view_open made. */
+const struct campaign_item *user_view_campaign(struct user_view *view, struct span id);
 
 #endif

@@ -5,6 +5,7 @@
 #include "app/user_json.h"
 #include "base/civil.h"
 #include "cli/cli.h"
+#include "cli/user_clock.h"
 
 static void print_json(struct user_view *view, const char *campaign, struct arena *arena)
 {
@@ -21,32 +22,65 @@ static bool reason_is_event(const struct outcome_note *note)
            (note->outcome == OUTCOME_CANCELLED && !span_equal_text(note->reason, "no_date"));
 }
 
-static void print_note(const struct outcome_note *note)
+static void print_time(const struct user_clock *clock, int64_t instant_ms)
 {
-    char at[CIVIL_RFC3339_BYTES], due[CIVIL_RFC3339_BYTES];
-    size_t at_size = civil_format_ms(note->at_ms, at);
-    printf("  %.*s  ", (int)at_size, at);
+    char text[CIVIL_RFC3339_BYTES], local[USER_CLOCK_BYTES];
+    size_t size = civil_format_ms(instant_ms, text);
+    printf("%.*s", (int)size, text);
+    if (clock->zone == NULL)
+        return;
+    user_clock_format(clock, instant_ms, local);
+    printf(" (%s)", local);
+}
+
+static void print_note(const struct user_clock *clock, const struct outcome_note *note)
+{
+    fputs("  ", stdout);
+    print_time(clock, note->at_ms);
     if (note->step.size != 0)
-        printf("step %.*s ", SPAN_PRINTF(note->step));
+        printf("  step %.*s ", SPAN_PRINTF(note->step));
     else
-        printf("the trigger %.*s ", SPAN_PRINTF(note->trigger_id));
+        printf("  the trigger %.*s ", SPAN_PRINTF(note->trigger_id));
     printf("%s", decision_words(note->outcome, note->reason));
     if (reason_is_event(note))
         printf(" %.*s", SPAN_PRINTF(note->reason));
     if (note->has_due && (note->outcome == OUTCOME_SCHEDULED || note->outcome == OUTCOME_POSTPONED)) {
-        size_t due_size = civil_format_ms(note->due_ms, due);
-        printf(", due %.*s", (int)due_size, due);
+        fputs(", due ", stdout);
+        print_time(clock, note->due_ms);
     }
     if (note->key.size != 0)
         printf(" (key %.*s)", SPAN_PRINTF(note->key));
     putchar('\n');
 }
 
+/* The campaign, and what its present state means for the user. */
+static void print_heading(struct user_view *view, struct span id)
+{
+    const struct campaign_item *campaign = user_view_campaign(view, id);
+    printf("%.*s%s\n", SPAN_PRINTF(id), campaign == NULL ? "" : campaign_state_words(campaign));
+}
+
+static void print_nothing(struct user_view *view, const char *campaign)
+{
+    struct span user = user_view_state(view)->user;
+    if (campaign == NULL)
+        printf("nothing is remembered of %.*s: no trigger of a live campaign has come lately\n",
+               SPAN_PRINTF(user));
+    else if (user_view_campaign(view, span_from_text(campaign)) == NULL)
+        printf("there is no campaign %s (`declic campaigns list` has them all)\n", campaign);
+    else
+        printf("nothing is remembered of %.*s and campaign %s: nothing is planned, and it has no part in\n"
+               "what his last triggers and sends came to; the decisions topic has all that ever happened\n",
+               SPAN_PRINTF(user), campaign);
+}
+
 /* Campaign by campaign, in order of their first note. */
 static void print_sentences(struct user_view *view, const char *campaign, struct arena *arena)
 {
+    struct user_clock clock;
     size_t count, told = 0;
     const struct outcome_note *notes = user_history_list(view, arena, &count);
+    user_clock_open(&clock, view);
     for (size_t i = 0; i < count; i++) {
         struct span id = notes[i].campaign;
         bool before = campaign != NULL && !span_equal_text(id, campaign);
@@ -54,16 +88,17 @@ static void print_sentences(struct user_view *view, const char *campaign, struct
             before = span_equal(notes[k].campaign, id);
         if (before)
             continue;
-        printf("%.*s\n", SPAN_PRINTF(id));
+        if (told++ == 0 && clock.zone != NULL)
+            printf("times are UTC; in brackets what the clock shows in %.*s, where %.*s is\n",
+                   SPAN_PRINTF(clock.zone_name), SPAN_PRINTF(user_view_state(view)->user));
+        print_heading(view, id);
         for (size_t k = i; k < count; k++)
             if (span_equal(notes[k].campaign, id))
-                print_note(&notes[k]);
-        told++;
+                print_note(&clock, &notes[k]);
     }
     if (told == 0)
-        printf("nothing is remembered of %.*s%s%s: no trigger of %s has come lately\n",
-               SPAN_PRINTF(user_view_state(view)->user), campaign == NULL ? "" : " and campaign ",
-               campaign == NULL ? "" : campaign, campaign == NULL ? "a live campaign" : "it");
+        print_nothing(view, campaign);
+    user_clock_close(&clock);
 }
 
 static int explain_command(const struct cli_call *call)

@@ -5,6 +5,7 @@
 #include "base/civil.h"
 #include "base/uuid.h"
 #include "cli/cli.h"
+#include "cli/user_clock.h"
 
 static void print_json(const struct pending_send *list, size_t count)
 {
@@ -25,25 +26,57 @@ static int width(size_t least, const struct pending_send *list, size_t count, si
     return widest > 60 ? 60 : (int)widest;
 }
 
-static void print_table(struct span user, const struct pending_send *list, size_t count)
+/* What the table alone would not tell: why a send whose time has come is still there. */
+static void print_waiting(struct user_view *view, const struct pending_send *list, size_t count)
 {
+    for (size_t i = 0; i < count; i++) {
+        bool told = false;
+        for (size_t k = 0; k < i && !told; k++)
+            told = span_equal(list[k].campaign, list[i].campaign);
+        const struct campaign_item *campaign = told ? NULL : user_view_campaign(view, list[i].campaign);
+        if (campaign != NULL && campaign->status != CAMPAIGN_ACTIVE)
+            printf("%.*s%s\n", SPAN_PRINTF(list[i].campaign), campaign_state_words(campaign));
+    }
+}
+
+static void print_row(const struct user_clock *clock, const struct pending_send *send, const int widths[3])
+{
+    char due[CIVIL_RFC3339_BYTES], id[UUID_TEXT_BYTES], local[USER_CLOCK_BYTES];
+    size_t due_size = civil_format_ms(send->due_ms, due);
+    uuid_format(send->send_id, id);
+    printf("%-24.*s  ", (int)due_size, due);
+    if (clock->zone != NULL) {
+        user_clock_format(clock, send->due_ms, local);
+        printf("%-16s  ", local);
+    }
+    printf("%-*.*s  %7u  %-*.*s  %-*.*s  %.*s\n", widths[0], SPAN_PRINTF(send->campaign), send->version,
+           widths[1], SPAN_PRINTF(send->key), widths[2], SPAN_PRINTF(send->step), UUID_TEXT_BYTES, id);
+}
+
+static void print_table(struct user_view *view, const struct pending_send *list, size_t count)
+{
+    struct span user = user_view_state(view)->user;
+    struct user_clock clock;
     if (count == 0) {
         printf("nothing is pending for %.*s\n", SPAN_PRINTF(user));
         return;
     }
-    int campaign = width(8, list, count, offsetof(struct pending_send, campaign));
-    int key = width(3, list, count, offsetof(struct pending_send, key));
-    int step = width(4, list, count, offsetof(struct pending_send, step));
-    printf("%-24s  %-*s  %7s  %-*s  %-*s  %s\n", "DUE", campaign, "CAMPAIGN", "VERSION", key, "KEY", step,
+    const int widths[3] = {width(8, list, count, offsetof(struct pending_send, campaign)),
+                           width(3, list, count, offsetof(struct pending_send, key)),
+                           width(4, list, count, offsetof(struct pending_send, step))};
+    user_clock_open(&clock, view);
+    printf("%-24s  ", "DUE");
+    if (clock.zone != NULL)
+        printf("%-16s  ", "LOCAL TIME");
+    printf("%-*s  %7s  %-*s  %-*s  %s\n", widths[0], "CAMPAIGN", "VERSION", widths[1], "KEY", widths[2],
            "STEP", "SEND ID");
-    for (size_t i = 0; i < count; i++) {
-        char due[CIVIL_RFC3339_BYTES], id[UUID_TEXT_BYTES];
-        size_t due_size = civil_format_ms(list[i].due_ms, due);
-        uuid_format(list[i].send_id, id);
-        printf("%-24.*s  %-*.*s  %7u  %-*.*s  %-*.*s  %.*s\n", (int)due_size, due, campaign,
-               SPAN_PRINTF(list[i].campaign), list[i].version, key, SPAN_PRINTF(list[i].key), step,
-               SPAN_PRINTF(list[i].step), UUID_TEXT_BYTES, id);
-    }
+    for (size_t i = 0; i < count; i++)
+        print_row(&clock, &list[i], widths);
+    if (clock.zone != NULL)
+        printf("local time is that of %.*s, where %.*s is\n", SPAN_PRINTF(clock.zone_name),
+               SPAN_PRINTF(user));
+    print_waiting(view, list, count);
+    user_clock_close(&clock);
 }
 
 static int pending_command(const struct cli_call *call)
@@ -68,7 +101,7 @@ static int pending_command(const struct cli_call *call)
     if (cli_flag(call, "json") != NULL)
         print_json(list, count);
     else
-        print_table(span_from_text(user), list, count);
+        print_table(view, list, count);
     user_view_close(view);
     return CLI_DONE;
 }

@@ -6,6 +6,7 @@ an hour. A first user enters before anything happens to the campaign, a second o
 
 import datetime
 import time
+import zoneinfo
 
 import pytest
 
@@ -104,7 +105,7 @@ class Life:
 
 @pytest.fixture(scope="module")
 def life(services, tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("life"), services, campaigns=CAMPAIGNS)
+    site = Site(tmp_path_factory.mktemp("life"), services, campaigns=CAMPAIGNS, policy="time_zone: Europe/Paris\n")
     site.prepare().start()
     made = Life(site)
     made.enter("first")
@@ -119,6 +120,8 @@ def life(services, tmp_path_factory):
     made.wait_for("first", {name: SCHEDULED + FIRST_USER[name] for name in (*CHANGED, "drain")})
     time.sleep(max(0, made.due_ms["first"] + 2000 - now_ms()) / 1000)
     made.before_resume = {name: list(made.decisions(f"first-{name}")) for name in PAUSED}
+    made.explained = {command: site.run(*command.split()).stdout.splitlines() for command in (
+        "explain --user first-hold", "pending --user first-hold", "explain --user first-drain", "explain --user first-hold --campaign other")}
     made.resumed_ms = now_ms()
     site.run("campaigns", "resume", *PAUSED)
     made.wait_for("first", {name: SCHEDULED + FIRST_USER[name] for name in CAMPAIGNS})
@@ -142,6 +145,20 @@ def test_who_enters_then(life, name):
 @pytest.mark.parametrize("name", ("hold", "hold-late", "shift"))
 def test_nothing_goes_out_in_a_pause(life, name):
     assert [told(record) for record in life.before_resume[name]] == SCHEDULED
+
+
+def test_people_are_told_of_the_pause_and_of_local_times(life):
+    due = life.decisions("first-hold")[0]["due"]
+    local = datetime.datetime.fromisoformat(due.replace("Z", "+00:00")).astimezone(zoneinfo.ZoneInfo("Europe/Paris"))
+    paris = f"{local:%a} {local.day} {local:%b %H:%M}"
+    told = life.explained["explain --user first-hold"]
+    assert told[:2] == ["times are UTC; in brackets what the clock shows in Europe/Paris, where first-hold is",
+                        "hold, which is paused: what is pending waits until it is resumed"]
+    assert told[2].endswith(f"step first was planned, due {due} ({paris}) (key 0)")
+    listed = life.explained["pending --user first-hold"]
+    assert listed[1].split("  ")[:2] == [due, paris] and listed[-1] == told[1]
+    assert life.explained["explain --user first-drain"][1] == "drain, which is paused: what is pending goes out, nothing new enters"
+    assert life.explained["explain --user first-hold --campaign other"] == ["there is no campaign other (`declic campaigns list` has them all)"]
 
 
 def test_what_was_held_keeps_its_due(life):

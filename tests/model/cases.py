@@ -316,7 +316,17 @@ def much(r, campaigns):
                 of.pop("where", None)
             if of.get("event") in NAMES and chance(r, 0.7):
                 of["event"] = "view"
-        if chance(r, 0.7):
+            if of.get("event") in NAMES and chance(r, 0.3):
+                of["times"] = r.choice([{"at_least": r.choice([200, 700, 1000]), "within_ms": DAY},
+                                        {"at_least": 2, "within_ms": DAY, "same": KEY},
+                                        {"at_least": 2, "within_ms": HOUR, "same": ("var", "event", "total")}])
+        if "thing" not in str(one["trigger"]) and not dated and chance(r, 0.2):
+            # More entries than are remembered, each over at once.
+            one["trigger"] = {"event": "view"}
+            one.pop("audience", None)
+            one["entry"].update(key=KEY, cooldown_ms=r.choice([HOUR, 5 * DAY]), when_pending=r.choice(["parallel", "restart"]))
+            one["steps"] = [{**step, "send": {"after_ms": 0}} for step in one["steps"]]
+        elif chance(r, 0.7):
             one["steps"][0]["send"] = {"after_ms": 2 * DAY}
 
 

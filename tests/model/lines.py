@@ -24,7 +24,7 @@ def attributes(r, now, flood):
     if chance(r, 0.85):
         out["total"] = r.choice([5, 10, 29.5, 30, 50, 50.0, 71, 100]) if chance(r, 0.95) else "many"
     if chance(r, 0.85):
-        out["key"] = r.randrange(2000) if flood else r.choice(KEYS[:4]) if chance(r, 0.8) else r.choice(KEYS)
+        out["key"] = r.randrange(3000) if flood else r.choice(KEYS[:4]) if chance(r, 0.8) else r.choice(KEYS)
     if chance(r, 0.2):
         out["other"] = r.choice([1, 40, 90.5])
     if chance(r, 0.5):
@@ -86,7 +86,7 @@ def lines(r, start, follows, flood):
     for user in users:
         if chance(r, 0.7):
             out.append({"kind": "profile", "user": user, "time": now, "attributes": profile(r, now)})
-    for number in range(1500 if flood else r.choice([5, 20, 40, 80])):
+    for number in range(r.choice([1500, 3000]) if flood else r.choice([5, 20, 40, 80])):
         if not chance(r, 0.2):
             now += r.choice([1, r.randrange(pace), r.randrange(pace), pace])
         line = a_line(r, number, now, users, ids, follows, flood)

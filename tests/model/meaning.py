@@ -195,9 +195,10 @@ class Model(Dating, Deciding):
                 user["entered_ids"].discard((campaign["campaign"], key, journey["trigger"]["id"]))
             journey["trigger"], journey["sent"] = trigger, False
             journey["note"]["time"] = time
+            self.note_entry(campaign, entries, journey)
         else:
             journey = {"campaign": campaign, "key": key, "trigger": trigger, "sent": False, "note": {"key": key, "time": time}}
-            entries.append(journey["note"])
+            self.note_entry(campaign, entries, journey)
             user["journeys"].append(journey)
         journey["steps"] = [{"step": step, "due": due, "pending": due is not None} for step, due in zip(campaign["steps"], dues)]
         for state in journey["steps"]:
@@ -208,6 +209,13 @@ class Model(Dating, Deciding):
                 self.put_in_calendar(user, journey, state)
         if "alternative" in trigger:
             user["entered_ids"].add((campaign["campaign"], key, trigger["id"]))
+
+    def note_entry(self, campaign, entries, journey):
+        """Entries are known by the thousand, where something asks for them."""
+        if not {"cooldown_ms", "at_most"} & set(campaign.get("entry", {})) or any(note is journey["note"] for note in entries):
+            return
+        del entries[:max(0, len(entries) + 1 - REMEMBERED)]
+        entries.append(journey["note"])
 
     def put_in_calendar(self, user, journey, state):
         campaign = journey["campaign"]
@@ -236,6 +244,13 @@ class Model(Dating, Deciding):
                 return False
         return True
 
+    def has_sides(self, user, rule, event):
+        """One whose left side has no value matches nothing, and takes no place among those remembered."""
+        try:
+            return [value_of(left, self.event_env(user, event)) for left, _ in rule.get("match", [])] is not None
+        except Err:
+            return False
+
     def cancel(self, user, campaign, event):
         for rule in campaign.get("cancel", []):
             if rule["event"] != event["name"]:
@@ -243,6 +258,8 @@ class Model(Dating, Deciding):
             # Decided at its arrival, unless it looks at each journey's trigger.
             by_trigger = "trigger" in str(rule.get("where"))
             if "where" in rule and not by_trigger and not holds(rule["where"], self.event_env(user, event)):
+                continue
+            if not self.has_sides(user, rule, event):
                 continue
             cancel = {"rule": rule, "by_trigger": by_trigger, "campaign": campaign, "time": event["time"], "arrived": self.clock, "fresh": True,
                       "event": event, "profile": dict(user["profile"])}
@@ -272,13 +289,15 @@ class Model(Dating, Deciding):
                     continue
                 times = one["times"]
                 same = printed(times["same"], env) if "same" in times else ""
-                events = user["times"].setdefault((campaign["campaign"], index, same), [])
-                events.append(event["time"])
-                counted = [t for t in events if event["time"] - times["within_ms"] < t <= event["time"]]
+                events = user["times"].setdefault((campaign["campaign"], index), [])
+                events.append((event["time"], same))
+                events.sort(key=lambda one: one[0])
+                del events[:-REMEMBERED]
+                counted = [one for one in events if event["time"] - times["within_ms"] < one[0] <= event["time"] and one[1] == same]
                 if len(counted) < times["at_least"]:
                     continue
-                for t in counted:
-                    events.remove(t)
+                for gone in counted:
+                    events.remove(gone)
             chosen = chosen or one
         if not chosen:
             return
