@@ -62,5 +62,6 @@ void read_send(struct campaign_reader *reader, const struct yaml_node *node, str
         definition_zone(&reader->definition, given.time_zone,
                         &(struct expression_scope){"time_zone", bound, WANTS_ZONE, false}, &send->zone);
     if (given.on != NULL && form_days(form, given.on, "on", &send->on_days) && send->on_days == 0)
-        form_error(form, given.on, "`on`: the list names no day");
+        form_error(form, given.on,
+                   "`on`: expected at least one of mon, tue, wed, thu, fri, sat, sun; the list is empty");
 }

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/nearest.h"
+
 static const struct filter filters[] = {
 #define FILTER(name, least, most) {#name, least, most, filter_##name},
 #include "core/liquid/filters.def"
@@ -17,6 +19,15 @@ static int compare_name(const void *key, const void *filter)
 const struct filter *filter_by_name(struct span name)
 {
     return bsearch(&name, filters, sizeof filters / sizeof *filters, sizeof *filters, compare_name);
+}
+
+const char *filter_nearest(struct span name)
+{
+    const char *words[sizeof filters / sizeof *filters];
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+        words[i] = filters[i].name;
+    int nearest = nearest_word(name, words, sizeof filters / sizeof *filters);
+    return nearest < 0 ? NULL : words[nearest];
 }
 
 bool filter_is_raw(const struct filter *filter)

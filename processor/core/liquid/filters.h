@@ -19,6 +19,8 @@ struct filter {
 };
 
 const struct filter *filter_by_name(struct span name);
+/* The filter that was probably meant; NULL: none is near. */
+const char *filter_nearest(struct span name);
 bool filter_is_raw(const struct filter *filter);
 
 #define FILTER(name, least, most) filter_function filter_##name;

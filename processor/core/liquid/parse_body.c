@@ -118,8 +118,11 @@ void parser_fail_unknown(struct parser *parser, struct piece piece, struct piece
 {
     if (piece.tag.size == 0)
         parser_fail(parser, ERR_SYNTAX, piece.whole.data, "a tag needs a name");
+    const char *nearest = parser_nearest_tag(piece.tag);
     if (opening.tag.size == 0)
-        parser_fail(parser, ERR_SYNTAX, piece.tag.data, "unknown tag '%.*s'", SPAN_PRINTF(piece.tag));
+        parser_fail(parser, ERR_SYNTAX, piece.tag.data, "unknown tag '%.*s'%s%s%s", SPAN_PRINTF(piece.tag),
+                    nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                    nearest == NULL ? "" : "'?");
     if (piece.tag.size > 3 && memcmp(piece.tag.data, "end", 3) == 0)
         parser_fail(parser, ERR_SYNTAX, piece.tag.data, "'%.*s' does not close '%.*s', which is open here",
                     SPAN_PRINTF(piece.tag), SPAN_PRINTF(opening.tag));

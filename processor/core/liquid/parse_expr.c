@@ -292,8 +292,12 @@ static struct filter_call read_filter_call(struct parser *parser)
 {
     struct token token = parser_take(parser, TOKEN_ID);
     const struct filter *filter = filter_by_name(token.text);
-    if (filter == NULL)
-        parser_fail(parser, ERR_SYNTAX, token.text.data, "unknown filter '%.*s'", SPAN_PRINTF(token.text));
+    if (filter == NULL) {
+        const char *nearest = filter_nearest(token.text);
+        parser_fail(parser, ERR_SYNTAX, token.text.data, "unknown filter '%.*s'%s%s%s",
+                    SPAN_PRINTF(token.text), nearest == NULL ? "" : "; did you mean '",
+                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?");
+    }
     struct filter_arguments arguments = {0};
     if (parser_accept(parser, TOKEN_COLON)) {
         if (!at_end_of_arguments(parser))

@@ -1,3 +1,4 @@
+#include "base/nearest.h"
 #include "core/liquid/chars.h"
 #include "core/liquid/filters.h"
 #include "core/liquid/parser.h"
@@ -398,6 +399,15 @@ static const struct {
     {"tablerow", read_tablerow},
     {"unless", read_if},
 };
+
+const char *parser_nearest_tag(struct span name)
+{
+    const char *words[sizeof tags / sizeof *tags];
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        words[i] = tags[i].name;
+    int nearest = nearest_word(name, words, sizeof tags / sizeof *tags);
+    return nearest < 0 ? NULL : words[nearest];
+}
 
 bool parser_read_tag(struct parser *parser, struct piece piece, struct body_builder *builder)
 {

@@ -71,6 +71,8 @@ struct node *body_builder_add(struct parser *parser, struct body_builder *builde
 /* Drops the whitespace of a body that prints nothing else. */
 void body_drop_text(struct body *body);
 bool piece_ends(struct piece piece, struct piece opening);
+/* The tag that was probably meant; NULL: none is near. */
+const char *parser_nearest_tag(struct span name);
 _Noreturn void parser_fail_unknown(struct parser *parser, struct piece piece, struct piece opening);
 
 /* parse_expr.c: all work on parser->tokens after parser_tokenize. */
