@@ -38,35 +38,57 @@ static void grow(struct sim_followers *followers)
     followers->size = size;
 }
 
-/* Where the user stands or belongs among them. */
-static size_t user_place(const struct sim_thing *thing, const struct sim_user *user)
+static int order_by_id(const void *a, const void *b)
 {
-    size_t low = 0, high = thing->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (span_compare(thing->users[middle]->id, user->id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    return span_compare((*(struct sim_user *const *)a)->id, (*(struct sim_user *const *)b)->id);
+}
+
+/* Puts them in order of id, each once; returns how many are left. */
+static size_t sort_users(struct sim_user **users, size_t count)
+{
+    size_t kept = 0;
+    if (count > 1)
+        qsort(users, count, sizeof *users, order_by_id);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || users[i] != users[i - 1])
+            users[kept++] = users[i];
     }
-    return low;
+    return kept;
+}
+
+static void sort_thing(struct sim_thing *thing)
+{
+    if (thing->sorted < thing->count)
+        thing->count = thing->sorted = sort_users(thing->users, thing->count);
+}
+
+static bool is_sorted_in(const struct sim_thing *thing, const struct sim_user *user)
+{
+    return thing->sorted != 0 &&
+           bsearch(&user, thing->users, thing->sorted, sizeof *thing->users, order_by_id) != NULL;
+}
+
+/* Those who came are sorted in when they are as many as those before: one after the other would move all of
+ * the others each time. */
+static void make_room(struct sim_thing *thing)
+{
+    sort_thing(thing);
+    if (thing->count < thing->capacity / 2)
+        return;
+    thing->capacity = thing->capacity == 0 ? 4 : thing->capacity * 2;
+    struct sim_user **users = realloc(thing->users, thing->capacity * sizeof(struct sim_user *));
+    if (users == NULL)
+        out_of_memory();
+    thing->users = users;
 }
 
 static void add_user(struct sim_thing *thing, struct sim_user *user)
 {
-    size_t at = user_place(thing, user);
-    if (at < thing->count && thing->users[at] == user)
+    if (is_sorted_in(thing, user))
         return;
-    if (thing->count == thing->capacity) {
-        thing->capacity = thing->capacity == 0 ? 4 : thing->capacity * 2;
-        struct sim_user **users = realloc(thing->users, thing->capacity * sizeof(struct sim_user *));
-        if (users == NULL)
-            out_of_memory();
-        thing->users = users;
-    }
-    memmove(&thing->users[at + 1], &thing->users[at], (thing->count - at) * sizeof(struct sim_user *));
-    thing->users[at] = user;
-    thing->count += 1;
+    if (thing->count == thing->capacity)
+        make_room(thing);
+    thing->users[thing->count++] = user;
 }
 
 void sim_followers_add(struct sim_followers *followers, struct arena *arena, struct span rule,
@@ -84,11 +106,6 @@ void sim_followers_add(struct sim_followers *followers, struct arena *arena, str
     add_user(*place, user);
 }
 
-static int order_by_id(const void *a, const void *b)
-{
-    return span_compare((*(struct sim_user *const *)a)->id, (*(struct sim_user *const *)b)->id);
-}
-
 struct sim_user **sim_followers_of(const struct sim_followers *followers, const struct fold *fold,
                                    const struct campaign_slot *slot, const struct event *event,
                                    struct arena *arena, size_t *count)
@@ -100,18 +117,14 @@ struct sim_user **sim_followers_of(const struct sim_followers *followers, const 
         struct span name;
         if (!fold_thing_name(fold, trigger, event, &name))
             continue;
-        const struct sim_thing *thing =
-            *place_of(followers->slots, followers->size, trigger->followers, name);
-        for (size_t j = 0; thing != NULL && j < thing->count; j++)
+        struct sim_thing *thing = *place_of(followers->slots, followers->size, trigger->followers, name);
+        if (thing == NULL)
+            continue;
+        sort_thing(thing);
+        for (size_t j = 0; j < thing->count; j++)
             *ARENA_PUSH(arena, &users, &found, &capacity) = thing->users[j];
     }
-    if (found > 1)
-        qsort(users, found, sizeof *users, order_by_id);
-    *count = 0;
-    for (size_t i = 0; i < found; i++) {
-        if (i == 0 || users[i] != users[i - 1])
-            users[(*count)++] = users[i];
-    }
+    *count = found == 0 ? 0 : sort_users(users, found);
     return users;
 }
 

@@ -9,8 +9,8 @@
 
 struct sim_thing {
     struct span rule, thing;
-    struct sim_user **users; /* in order of id, each once */
-    size_t count, capacity;
+    struct sim_user **users; /* the first `sorted` in order of id, each once; then those who came since */
+    size_t count, capacity, sorted;
 };
 
 struct sim_followers {
