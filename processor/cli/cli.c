@@ -72,26 +72,44 @@ static int words_matched(const char *name, const char *const *words, int count)
     }
 }
 
-/* True when some command is `word` and more; they are listed. */
-static bool print_group(const char *word)
+static bool in_group(const struct cli_command *command, const char *word)
 {
     size_t size = strlen(word);
-    bool found = false;
+    return strncmp(command->name, word, size) == 0 && command->name[size] == ' ';
+}
+
+/* True when some command is `word` and more. */
+static bool is_group(const char *word)
+{
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strncmp(commands[i]->name, word, size) != 0 || commands[i]->name[size] != ' ')
-            continue;
-        if (!found)
-            fprintf(stderr, "declic: `%s` needs one more word:\n", word);
-        found = true;
-        fprintf(stderr, "  declic %-20s %s\n", commands[i]->name, commands[i]->summary);
+        if (in_group(commands[i], word))
+            return true;
     }
-    return found;
+    return false;
+}
+
+static void print_group(FILE *out, const char *word)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (in_group(commands[i], word))
+            fprintf(out, "  declic %-20s %s\n", commands[i]->name, commands[i]->summary);
+    }
+}
+
+static void print_group_help(const char *word)
+{
+    printf("Usage: declic %s COMMAND [arguments] [flags]\n\nCommands:\n", word);
+    print_group(stdout, word);
+    puts("\nEach has its own --help.");
 }
 
 static int unknown_command(const char *const *words, int count)
 {
-    if (print_group(words[0]) && count == 1)
+    if (is_group(words[0]) && (count == 1 || words[1][0] == '-')) {
+        fprintf(stderr, "declic: `%s` needs one more word:\n", words[0]);
+        print_group(stderr, words[0]);
         return CLI_USAGE;
+    }
     const char *names[COMMAND_COUNT];
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         names[i] = commands[i]->name;
@@ -101,7 +119,7 @@ static int unknown_command(const char *const *words, int count)
     int nearest = nearest_word(span_from_text(typed), names, COMMAND_COUNT);
     if (nearest < 0)
         nearest = nearest_word(span_from_text(words[0]), names, COMMAND_COUNT);
-    fprintf(stderr, "declic: unknown command `%s`", nearest < 0 ? words[0] : typed);
+    fprintf(stderr, "declic: unknown command `%s`", nearest < 0 && !is_group(words[0]) ? words[0] : typed);
     if (nearest >= 0)
         fprintf(stderr, "; did you mean `%s`?", names[nearest]);
     fputs("\nTry `declic --help`.\n", stderr);
@@ -272,6 +290,10 @@ int cli_main(int argc, const char *const *argv)
         count = 1;
     }
     const struct cli_command *command = find_command(words, count, &matched);
+    if (command == NULL && count > 1 && is_group(words[0]) && asks_for_help(1, words + 1)) {
+        print_group_help(words[0]);
+        return finish(CLI_DONE);
+    }
     if (command == NULL)
         return unknown_command(words, count);
     if (asks_for_help(count - matched, words + matched)) {

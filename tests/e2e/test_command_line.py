@@ -34,12 +34,21 @@ def test_help_lists_commands_and_each_has_its_own():
         assert out.startswith(f"Usage: declic {command}")
 
 
+@pytest.mark.parametrize("group", ["campaigns", "dlq", "topics"])
+def test_help_of_a_group_lists_its_commands(group):
+    code, out, err = declic(group, "--help")
+    assert (code, err) == (0, "")
+    assert all(f"  declic {command}" in out for command in commands() if command.startswith(group + " "))
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [
         ([], "Usage: declic COMMAND"),
         (["versoin"], "unknown command `versoin`; did you mean `version`?"),
         (["campaigns"], "`campaigns` needs one more word"),
+        (["campaigns", "--config", "x"], "`campaigns` needs one more word"),
+        (["dlq", "drop"], "unknown command `dlq drop`"),
         (["campaigns", "valdate"], "did you mean `campaigns validate`?"),
         (["version", "--verbose"], "declic version: unknown flag --verbose"),
         (["version", "now"], "unexpected argument `now`"),
