@@ -79,7 +79,7 @@ static void take_record(void *self, const struct decision_record *record)
 }
 
 /* Both runs refuse the same lines: told once. */
-static void take_refused(void *self, uint64_t line, const char *why)
+static void take_refused(void *self, uint64_t line, int column, const char *why)
 {
     const struct run *run = self;
     const struct source_record *record = run->task->record;
@@ -89,8 +89,8 @@ static void take_refused(void *self, uint64_t line, const char *why)
         fprintf(stderr, "%.*s/%d/%lld: refused: %s\n", SPAN_PRINTF(record->topic), record->partition,
                 (long long)record->offset, why);
     else
-        fprintf(stderr, "%s:%llu: refused: %s\n", run->task->events_path, (unsigned long long)line + 1,
-                why);
+        fprintf(stderr, "%s:%llu:%d: refused: %s\n", run->task->events_path, (unsigned long long)line + 1,
+                column, why);
 }
 
 /* --- reading

@@ -176,8 +176,9 @@ static void take_record(void *self, const struct decision_record *record)
     decision_json_write(body, record);
 }
 
-static void take_refused(void *self, uint64_t line, const char *why)
+static void take_refused(void *self, uint64_t line, int column, const char *why)
 {
+    (void)column; /* of a line that was written here */
     struct task *task = self;
     buf_printf(&task->refused, "%s{\"index\":%llu,\"error\":", task->refused.size == 0 ? "" : ",",
                (unsigned long long)line);

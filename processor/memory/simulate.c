@@ -327,12 +327,18 @@ static void next_input(struct simulation *simulation)
     arena_reset(simulation->input);
 }
 
+static void tell_refused(const struct simulation *simulation, const struct diag *diag)
+{
+    simulation->options.refused(simulation->options.refused_self, simulation->line,
+                                diag->column > 0 ? diag->column : 1, diag->text);
+}
+
 void simulation_take(struct simulation *simulation, struct span text)
 {
     struct diag diag = {0};
     next_input(simulation);
     if (!is_blank(text) && take_line(simulation, text, &diag) != ERR_OK)
-        simulation->options.refused(simulation->options.refused_self, simulation->line, diag.text);
+        tell_refused(simulation, &diag);
     simulation->line += 1;
 }
 
@@ -361,7 +367,7 @@ void simulation_take_record(struct simulation *simulation, const struct source_r
     struct diag diag = {0};
     next_input(simulation);
     if (take_record(simulation, record, mapping, profile, &diag) != ERR_OK)
-        simulation->options.refused(simulation->options.refused_self, simulation->line, diag.text);
+        tell_refused(simulation, &diag);
     simulation->line += 1;
 }
 

@@ -30,9 +30,9 @@ struct simulation_options {
     int64_t until_ms; /* lines that arrive later are not taken, and the clock stops there */
     /* Records come in the order in which they happen and are gone when the call returns. */
     struct decision_sink decisions;
-    /* A line that was refused: its number from 0 and why. */
+    /* A line that was refused: its number from 0, the column where that is known (else 1), and why. */
     void *refused_self;
-    void (*refused)(void *self, uint64_t line, const char *why);
+    void (*refused)(void *self, uint64_t line, int column, const char *why);
     /* Asked before each decision: true ends what is under way early, and nothing after it counts. NULL:
      * never. */
     void *interrupted_self;

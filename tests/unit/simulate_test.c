@@ -59,9 +59,10 @@ static void take_record(void *self, const struct decision_record *record)
         sim_compare_take(stage->compare, stage->after, record);
 }
 
-static void take_refused(void *self, uint64_t line, const char *why)
+static void take_refused(void *self, uint64_t line, int column, const char *why)
 {
     struct stage *stage = self;
+    assert_int_equal(column, 1);
     assert_true(why[0] != '\0');
     stage->refused += 1;
     stage->refused_line = line;
