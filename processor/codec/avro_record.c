@@ -331,7 +331,7 @@ static enum err read_choice(struct reader *reader, const struct avro_type *type,
 static enum err read_value(struct reader *reader, const struct avro_type *type, struct value *value)
 {
     struct span bytes = {0};
-    size_t choice;
+    size_t choice = 0;
     enum err error;
     switch (type->kind) {
     case AVRO_NULL:
