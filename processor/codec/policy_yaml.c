@@ -56,7 +56,7 @@ static void read_cap(struct definition *definition, const struct yaml_node *node
         definition_labels(definition, labels, "labels", &cap->labels);
     if (channels != NULL)
         definition_channels(definition, channels, &cap->channels);
-    if (at_most != NULL && form_int(form, at_most, "at_most", 1, MAX_CAP, &count))
+    if (at_most != NULL && form_int(form, at_most, "at_most", 0, MAX_CAP, &count))
         cap->at_most = (uint32_t)count;
     read_cap_window(form, node, cap);
     if (then != NULL)
