@@ -312,6 +312,26 @@ static void complain(struct loader *loader, const char *text)
     loader->failed = true;
 }
 
+/* What Declic writes for itself is no source; of a source that is the dead-letter topic each refused record
+ * would come back for ever. */
+static void check_source_topic(struct loader *loader, struct span topic)
+{
+    static const char *const own[] = {"journal", "campaigns", "dlq"};
+    if (span_equal(topic, config_topic(loader->config, "events", loader->arena)))
+        complain(loader,
+                 arena_printf(loader->arena, "`sources`: the topic %.*s is always read; leave it out",
+                              SPAN_PRINTF(topic))
+                     .data);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (span_equal(topic, config_topic(loader->config, own[i], loader->arena)))
+            complain(loader,
+                     arena_printf(loader->arena,
+                                  "`sources`: the topic %.*s is Declic's own and no source; leave it out",
+                                  SPAN_PRINTF(topic))
+                         .data);
+    }
+}
+
 static void check_whole(struct loader *loader, struct span path)
 {
     const struct config *config = loader->config;
@@ -329,13 +349,8 @@ static void check_whole(struct loader *loader, struct span path)
         complain(loader,
                  "`http.listen` is not a loopback address; `http.token_file` must name a file with a "
                  "bearer token then");
-    struct span events = config_topic(config, "events", loader->arena);
     for (size_t i = 0; i < config->source_count; i++) {
-        if (span_equal(config->sources[i].topic, events))
-            complain(loader,
-                     arena_printf(loader->arena, "`sources`: the topic %.*s is always read; leave it out",
-                                  SPAN_PRINTF(events))
-                         .data);
+        check_source_topic(loader, config->sources[i].topic);
         if (config->sources[i].mapping.format == MAPPING_AVRO && config->registry_url.size == 0)
             complain(loader, "`registry.url` is not set; a source in the format avro needs it (or "
                              "avro_single_object, which needs none)");

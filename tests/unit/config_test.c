@@ -246,6 +246,10 @@ static void what_is_wrong_is_said_with_its_place(void **state)
          "F:4:5: `sources`: the topic a is given twice\n"},
         {KAFKA "sources: [{topic: declic.events}]\n", NULL, NULL,
          "F: `sources`: the topic declic.events is always read; leave it out\n"},
+        {KAFKA "sources: [{topic: declic.dlq}]\n", NULL, NULL,
+         "F: `sources`: the topic declic.dlq is Declic's own and no source; leave it out\n"},
+        {KAFKA "topics: {prefix: x-}\nsources: [{topic: x-journal}, {topic: declic.journal}]\n", NULL, NULL,
+         "F: `sources`: the topic x-journal is Declic's own and no source; leave it out\n"},
         {KAFKA "sources: [{topic: a, format: avro}]\n", NULL, NULL,
          "F: `registry.url` is not set; a source in the format avro needs it (or avro_single_object, which "
          "needs "
