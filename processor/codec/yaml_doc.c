@@ -29,6 +29,13 @@ static enum err fail_at(struct reader *reader, enum err error, yaml_mark_t mark,
     return diag_set(reader->diag, error, (int)mark.line + 1, (int)mark.column + 1, "%s", text);
 }
 
+/* The place after a character that begins with `first`. */
+static void next_place(char first, int *line, int *column)
+{
+    *column = first == '\n' ? 1 : *column + 1;
+    *line += first == '\n';
+}
+
 static size_t byte_of(struct reader *reader, yaml_mark_t mark)
 {
     if (mark.index < reader->index)
@@ -42,6 +49,19 @@ static size_t byte_of(struct reader *reader, yaml_mark_t mark)
     return reader->byte;
 }
 
+/* Where the text has a byte; of libyaml's errors those of its first stage have no other place. */
+static enum err fail_at_byte(struct span source, size_t byte, const char *problem, struct diag *diag)
+{
+    int line = 1, column = 1;
+    const char *end = source.data + source.size;
+    for (const char *at = source.data; at < source.data + byte && at < end;) {
+        size_t size = utf8_sequence(at, end);
+        next_place(*at, &line, &column);
+        at += size == 0 ? 1 : size;
+    }
+    return diag_set(diag, ERR_SYNTAX, line, column, "not YAML: %s", problem);
+}
+
 static enum err next_event(struct reader *reader, yaml_event_t *event)
 {
     if (yaml_parser_parse(&reader->parser, event))
@@ -50,7 +70,7 @@ static enum err next_event(struct reader *reader, yaml_event_t *event)
     const char *problem = parser->problem == NULL ? "not YAML" : parser->problem;
     yaml_mark_t mark = parser->problem_mark;
     if (parser->error == YAML_READER_ERROR)
-        return diag_set(reader->diag, ERR_SYNTAX, 1, 1, "not YAML: %s", problem);
+        return fail_at_byte(reader->source, parser->problem_offset, problem, reader->diag);
     if (parser->context != NULL)
         return diag_set(reader->diag, ERR_SYNTAX, (int)mark.line + 1, (int)mark.column + 1,
                         "not YAML: %s (%s that starts at line %d)", problem, parser->context,
@@ -282,9 +302,7 @@ static enum err check_utf8(struct span source, struct diag *diag)
         size_t size = utf8_sequence(at, end);
         if (size == 0)
             return diag_set(diag, ERR_SYNTAX, line, column, "not UTF-8 (byte 0x%02X)", (unsigned char)*at);
-        bool is_break = *at == '\n';
-        line += is_break;
-        column = is_break ? 1 : column + 1;
+        next_place(*at, &line, &column);
         at += size;
     }
     return ERR_OK;
