@@ -170,14 +170,15 @@ static bool close_parts(struct intake_parts_open *open)
 }
 
 /* Adds what happened since the last time to the metrics. */
-static void publish(struct intake_worker *worker, const struct store_room *room,
-                    const struct intake_stats *stats, struct intake_stats *last,
-                    struct metrics_batch *numbers)
+static void publish(struct intake_worker *worker, const struct intake_parts_open *open,
+                    struct intake_stats *last, struct metrics_batch *numbers)
 {
+    const struct intake_stats *stats = intake_stats(open->intake);
     if (worker->number == 0) { /* all look at the same Redis, and gauges are summed */
-        numbers->values[METRIC_REDIS_USED] = room->used_bytes;
-        numbers->values[METRIC_REDIS_LIMIT] = room->limit_bytes;
+        numbers->values[METRIC_REDIS_USED] = open->room.used_bytes;
+        numbers->values[METRIC_REDIS_LIMIT] = open->room.limit_bytes;
     }
+    numbers->values[METRIC_INTAKE_LAG] = kafka_source_lag(open->source);
     metrics_count(numbers, METRIC_RECORDS_READ, (int64_t)(stats->records - last->records));
     metrics_count(numbers, METRIC_RECORDS_KEPT, (int64_t)(stats->entries - last->entries));
     metrics_count(numbers, METRIC_RECORDS_DROPPED, (int64_t)(stats->dropped - last->dropped));
@@ -223,11 +224,11 @@ static enum err turn(struct intake_worker *worker, struct intake_parts_open *ope
         int64_t now_ms = monotonic_ms();
         if (now_ms >= publish_ms) {
             publish_ms = now_ms + NUMBERS_MS;
-            publish(worker, &open->room, intake_stats(intake), &last, numbers);
+            publish(worker, open, &last, numbers);
         }
         say_waiting(worker, open, now_ms, &say_ms);
     }
-    publish(worker, &open->room, intake_stats(intake), &last, numbers);
+    publish(worker, open, &last, numbers);
     return error;
 }
 

@@ -399,6 +399,24 @@ enum err kafka_source_open(const struct kafka_source_options *options, struct ka
     return error;
 }
 
+int64_t kafka_source_lag(const struct kafka_source *source)
+{
+    int64_t lag = 0;
+    for (size_t t = 0; t < source->topic_count; t++) {
+        const struct topic *topic = &source->topics[t];
+        for (int32_t p = 0; p < topic->part_count; p++) {
+            int64_t low, high;
+            const struct part *part = &topic->parts[p];
+            if (part->state != PART_ABSENT && part->state != PART_ANEW &&
+                rd_kafka_get_watermark_offsets(source->client, topic->name, p, &low, &high) ==
+                    RD_KAFKA_RESP_ERR_NO_ERROR &&
+                high > part->next)
+                lag += high - part->next;
+        }
+    }
+    return lag;
+}
+
 struct source_port kafka_source_port(struct kafka_source *source)
 {
     return (struct source_port){.self = source,

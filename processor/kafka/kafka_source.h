@@ -29,4 +29,8 @@ struct source_port kafka_source_port(struct kafka_source *source);
  * any more. False: see kafka_consumer_destroy. */
 bool kafka_source_destroy(struct kafka_source *source);
 
+/* How many offsets its partitions' places are behind their ends, as far as the last fetches told these:
+ * asks no broker. Offsets of transactions' markers count. */
+int64_t kafka_source_lag(const struct kafka_source *source);
+
 #endif

@@ -34,7 +34,9 @@ def test_a_nearly_full_redis_stops_intake_until_there_is_room(site, own_services
     assert memory["used_memory"] < memory["maxmemory"]
     assert running.metrics()["declic_redis_memory_limit_bytes"] == memory["maxmemory"]
     assert running.metrics()["declic_store_full_total"] == 0
+    wait.until("it tells how far it is behind", lambda: running.metrics()["declic_intake_lag"] > 0, 20)
     client.config_set("maxmemory", "100mb")
     wait.until("all are pending", lambda: running.metrics().get("declic_pending_users", 0) == USERS, 120,
                describe=running.log_tail)
+    wait.until("nothing is left to be taken in", lambda: running.metrics()["declic_intake_lag"] == 0, 20)
     assert running.stop() == 0
