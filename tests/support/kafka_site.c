@@ -7,7 +7,7 @@
 // cmocka wants the headers above first
 #include <cmocka.h>
 
-#define MARKERS_MS 2000
+#define MARKERS_MS 5000
 
 bool kafka_site_open(struct kafka_site *site)
 {
