@@ -98,7 +98,7 @@ static rd_kafka_AdminOptions_t *options_make(struct kafka_admin *admin, rd_kafka
     char reason[200];
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(admin->client, operation);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, reason, sizeof(reason));
-    if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS) /* until the controller has made them everywhere */
+    if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS) /* until the controller has made them */
         (void)rd_kafka_AdminOptions_set_operation_timeout(options, timeout_ms, reason, sizeof(reason));
     return options;
 }
@@ -125,6 +125,52 @@ static enum err result_wait(struct kafka_admin *admin, rd_kafka_queue_t *queue,
 }
 
 /* ---- creating ---- */
+
+static enum err partitions_describe(struct kafka_admin *admin, const struct span *names, size_t count,
+                                    int timeout_ms, struct kafka_topic_description *descriptions,
+                                    struct diag *diag)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t error = rd_kafka_metadata(admin->client, 1, NULL, &metadata, timeout_ms);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return request_failed(admin, error, rd_kafka_err2str(error), diag);
+    for (size_t i = 0; i < count; i++) {
+        descriptions[i] = (struct kafka_topic_description){.name = names[i]};
+        for (int t = 0; t < metadata->topic_cnt; t++) {
+            const struct rd_kafka_metadata_topic *topic = &metadata->topics[t];
+            if (!span_equal_text(names[i], topic->topic) ||
+                topic->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+                continue;
+            descriptions[i].exists = true;
+            descriptions[i].partitions = topic->partition_cnt;
+        }
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return ERR_OK;
+}
+
+/* The controller has made them, but a client may ask a broker that has not heard of it yet. Once the time
+ * is up they are left to become known later. */
+static void made_await(struct kafka_admin *admin, const struct kafka_topic_plan *plans, size_t count,
+                       const struct kafka_topic_outcome *outcomes, int timeout_ms, struct arena *arena)
+{
+    struct span *names = ARENA_ARRAY(arena, struct span, count);
+    struct kafka_topic_description *seen = ARENA_ARRAY(arena, struct kafka_topic_description, count);
+    int64_t until_us = kafka_now_us() + (int64_t)timeout_ms * 1000;
+    size_t unknown;
+    for (size_t i = 0; i < count; i++)
+        names[i] = plans[i].name;
+    do {
+        struct diag diag = {0};
+        unknown = 0;
+        if (partitions_describe(admin, names, count, timeout_ms, seen, &diag) != ERR_OK)
+            return;
+        for (size_t i = 0; i < count; i++)
+            unknown += outcomes[i].result == KAFKA_TOPIC_MADE && !seen[i].exists;
+        if (unknown > 0)
+            (void)rd_kafka_poll(admin->client, 20);
+    } while (unknown > 0 && kafka_now_us() < until_us);
+}
 
 static rd_kafka_NewTopic_t *new_topic(const struct kafka_topic_plan *plan, struct arena *arena,
                                       struct kafka_topic_outcome *outcome)
@@ -192,35 +238,13 @@ enum err kafka_admin_topics_create(struct kafka_admin *admin, const struct kafka
     if (error == ERR_OK) {
         outcomes_take(event, plans, count, arena, outcomes);
         rd_kafka_event_destroy(event);
+        made_await(admin, plans, count, outcomes, timeout_ms, arena);
     }
     rd_kafka_NewTopic_destroy_array(topics, made);
     return error;
 }
 
 /* ---- describing ---- */
-
-static enum err partitions_describe(struct kafka_admin *admin, const struct span *names, size_t count,
-                                    int timeout_ms, struct kafka_topic_description *descriptions,
-                                    struct diag *diag)
-{
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_resp_err_t error = rd_kafka_metadata(admin->client, 1, NULL, &metadata, timeout_ms);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return request_failed(admin, error, rd_kafka_err2str(error), diag);
-    for (size_t i = 0; i < count; i++) {
-        descriptions[i] = (struct kafka_topic_description){.name = names[i]};
-        for (int t = 0; t < metadata->topic_cnt; t++) {
-            const struct rd_kafka_metadata_topic *topic = &metadata->topics[t];
-            if (!span_equal_text(names[i], topic->topic) ||
-                topic->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
-                continue;
-            descriptions[i].exists = true;
-            descriptions[i].partitions = topic->partition_cnt;
-        }
-    }
-    rd_kafka_metadata_destroy(metadata);
-    return ERR_OK;
-}
 
 static void setting_take(const rd_kafka_ConfigEntry_t *entry, struct arena *arena,
                          struct kafka_topic_description *description)

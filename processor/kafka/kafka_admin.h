@@ -39,8 +39,8 @@ struct kafka_topic_outcome {
     struct span text;
 };
 
-/* Makes what is missing; outcomes[i] is about plans[i] and lives in the arena.
- * Errors: ERR_UNREACHABLE, ERR_TIMEOUT for all of them together (diag). */
+/* Makes what is missing, and waits until clients see it; outcomes[i] is about plans[i] and lives in the
+ * arena. Errors: ERR_UNREACHABLE, ERR_TIMEOUT for all of them together (diag). */
 WARN_UNUSED enum err kafka_admin_topics_create(struct kafka_admin *admin,
                                                const struct kafka_topic_plan *plans, size_t count,
                                                int timeout_ms, struct arena *arena,
