@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/civil.h"
+
 void name_builder_add(struct name_builder *builder, struct span name, struct arena *arena)
 {
     *ARENA_PUSH(arena, &builder->names, &builder->count, &builder->capacity) = name;
@@ -242,12 +244,25 @@ static void error_of_compile(struct definition *definition, const struct yaml_no
     error_within(definition, node, diag.line, diag.column, scope->key, diag.text);
 }
 
+/* A bare 2026-12-24 is what its author means to be a day, and what the language takes for subtractions. */
+static bool is_bare_day(const struct expression_scope *scope, struct span text)
+{
+    int64_t days;
+    return scope->wants == WANTS_DATE && civil_parse_date(text, &days) == ERR_OK;
+}
+
 void definition_expression(struct definition *definition, const struct yaml_node *node,
                            const struct expression_scope *scope, struct expression *expression)
 {
     struct span text;
     if (!form_text(&definition->form, node, scope->key, "an expression", &text))
         return;
+    if (is_bare_day(scope, text)) {
+        error_within(
+            definition, node, 1, 1, scope->key,
+            "this subtracts numbers; a fixed day is text with quotes of its own: \"'2026-12-24'\"");
+        return;
+    }
     const struct cel_options options = {
         .variables = variable_names, .variable_count = VARIABLE_IT, .check = true, .counters = true};
     struct cel_program *program;
