@@ -183,7 +183,10 @@ static enum err read_list(struct reader *reader, struct yaml_node *list, int dep
 static enum err check_key(struct reader *reader, const struct yaml_node *key,
                           const struct yaml_member *members, size_t count)
 {
-    if (key->kind == YAML_LIST || key->kind == YAML_MAP)
+    if (key->kind == YAML_MAP) /* `title: {{ x }}`, a template without quotes, is a map in a map's key */
+        return diag_set(reader->diag, ERR_SYNTAX, key->line, key->column,
+                        "a key must be text (a value that begins with {{ needs quotes)");
+    if (key->kind == YAML_LIST)
         return diag_set(reader->diag, ERR_SYNTAX, key->line, key->column, "a key must be text");
     for (size_t i = 0; i < count; i++) {
         if (span_equal(members[i].key, key->text))

@@ -94,6 +94,7 @@ static void what_would_surprise_is_an_error_with_its_place(void **state)
         {"a: *b\n", 1, 4, "the alias names no anchor before it"},
         {"a: &x [*x]\n", 1, 8, "the alias stands within what it names"},
         {"? [a]\n: 1\n", 1, 3, "a key must be text"},
+        {"a: {{ b }}\n", 1, 5, "a key must be text (a value that begins with {{ needs quotes)"},
         {"a: !!int x\n", 1, 4, "the tag tag:yaml.org,2002:int does not fit here"},
         {"\xC3\xA9: \xFF", 1, 4, "not UTF-8 (byte 0xFF)"},
         {"a: 1\n\xC3\xA9: \"\x01\"", 2, 5, "not YAML: control characters are not allowed"},
