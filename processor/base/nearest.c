@@ -26,14 +26,19 @@ static unsigned distance(struct span a, struct span b)
     return rows[a.size % 3][b.size];
 }
 
-int nearest_word(struct span text, const char *const *words, size_t count)
+static const char *name_at(const char *const *first, size_t stride, size_t row)
+{
+    return *(const char *const *)((const char *)first + row * stride);
+}
+
+static int nearest_row(struct span text, const char *const *first, size_t stride, size_t count)
 {
     int nearest = -1;
     unsigned best = text.size < 6 ? 1 : (unsigned)(text.size / 3);
     if (text.size == 0 || text.size > MAX_BYTES)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        struct span word = span_from_text(words[i]);
+        struct span word = span_from_text(name_at(first, stride, i));
         if (word.size > MAX_BYTES)
             continue;
         unsigned found = distance(text, word);
@@ -43,4 +48,15 @@ int nearest_word(struct span text, const char *const *words, size_t count)
         }
     }
     return nearest;
+}
+
+int nearest_word(struct span text, const char *const *words, size_t count)
+{
+    return nearest_row(text, words, sizeof *words, count);
+}
+
+const char *nearest_name(struct span text, const char *const *first, size_t stride, size_t count)
+{
+    int nearest = nearest_row(text, first, stride, count);
+    return nearest < 0 ? NULL : name_at(first, stride, (size_t)nearest);
 }

@@ -9,4 +9,8 @@
  * and texts over 63 bytes are never near. */
 int nearest_word(struct span text, const char *const *words, size_t count);
 
+/* Likewise among the names that stand in a table: `first` is the name of its first row, each row has
+ * `stride` bytes. NULL: none is near. */
+const char *nearest_name(struct span text, const char *const *first, size_t stride, size_t count);
+
 #endif

@@ -152,15 +152,6 @@ static size_t find_function(struct span name, bool receiver, uint32_t arg_count,
     return cel_function_count;
 }
 
-static const char *nearest_function(struct cel_compiler *compiler, struct span name)
-{
-    const char **words = ARENA_ARRAY(compiler->arena, const char *, cel_function_count);
-    for (size_t i = 0; i < cel_function_count; i++)
-        words[i] = cel_functions[i].name;
-    int nearest = nearest_word(name, words, cel_function_count);
-    return nearest < 0 ? NULL : words[nearest];
-}
-
 /* Says why a call fits no function. */
 static void explain_unknown(struct cel_compiler *compiler, const struct cel_node *node, bool named)
 {
@@ -174,7 +165,8 @@ static void explain_unknown(struct cel_compiler *compiler, const struct cel_node
                          SPAN_PRINTF(node->name),
                          receiver ? "a function: name(value)" : "a method: value.name(…)");
     else {
-        const char *nearest = nearest_function(compiler, node->name);
+        const char *nearest =
+            nearest_name(node->name, &cel_functions[0].name, sizeof *cel_functions, cel_function_count);
         cel_compile_fail(compiler, ERR_INVALID, node->place, "unknown function '%.*s'%s%s%s",
                          SPAN_PRINTF(node->name), nearest == NULL ? "" : "; did you mean '",
                          nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?");

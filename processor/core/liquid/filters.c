@@ -23,11 +23,7 @@ const struct filter *filter_by_name(struct span name)
 
 const char *filter_nearest(struct span name)
 {
-    const char *words[sizeof filters / sizeof *filters];
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
-        words[i] = filters[i].name;
-    int nearest = nearest_word(name, words, sizeof filters / sizeof *filters);
-    return nearest < 0 ? NULL : words[nearest];
+    return nearest_name(name, &filters[0].name, sizeof *filters, sizeof filters / sizeof *filters);
 }
 
 bool filter_is_raw(const struct filter *filter)

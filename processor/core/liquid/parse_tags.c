@@ -402,11 +402,7 @@ static const struct {
 
 const char *parser_nearest_tag(struct span name)
 {
-    const char *words[sizeof tags / sizeof *tags];
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
-        words[i] = tags[i].name;
-    int nearest = nearest_word(name, words, sizeof tags / sizeof *tags);
-    return nearest < 0 ? NULL : words[nearest];
+    return nearest_name(name, &tags[0].name, sizeof *tags, sizeof tags / sizeof *tags);
 }
 
 bool parser_read_tag(struct parser *parser, struct piece piece, struct body_builder *builder)
