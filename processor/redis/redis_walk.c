@@ -16,38 +16,56 @@ static struct span follower_of(struct span member)
     return span_slice(member, prefix, member.size);
 }
 
+/* Begins the question for the head and for members of the index from one to another, which follow as words.
+ */
+static enum err index_ask(struct redis_store *store, const struct redis_keys *keys)
+{
+    enum err error = redis_store_begin(store, store->rest);
+    if (error != ERR_OK)
+        return error;
+    redis_wire_command(store->rest, 1, "MULTI");
+    redis_store_gather_get(store->rest, keys->head);
+    redis_wire_command(store->rest, 7, "ZRANGEBYLEX");
+    redis_wire_word(store->rest, keys->follows);
+    return ERR_OK;
+}
+
+/* Ends it, and reads the answer. */
+static enum err index_answer(struct redis_store *store, size_t limit, struct arena *arena,
+                             const struct redis_value **members, int64_t *head)
+{
+    struct redis_value *list;
+    redis_wire_text(store->rest, "LIMIT");
+    redis_wire_number(store->rest, 0);
+    redis_wire_number(store->rest, (int64_t)limit);
+    enum err error = redis_store_read(store->rest, arena, 4, &list);
+    if (error != ERR_OK)
+        return error;
+    *head = redis_store_head(list->elements[0]);
+    *members = list->elements[1];
+    return ERR_OK;
+}
+
 enum err redis_followers_read(void *self, int32_t partition, uint64_t thing, struct span after,
                               size_t limit, struct arena *arena, struct span **users, size_t *count,
                               int64_t *head)
 {
     struct redis_store *store = self;
-    const struct redis_keys *keys = redis_store_keys(store, partition);
-    struct redis_value *list;
-    char first[1 + FOLLOW_PREFIX_BYTES], end[1 + FOLLOW_PREFIX_BYTES];
-    enum err error = redis_store_begin(store, store->rest);
+    const struct redis_value *members;
+    char first[1 + FOLLOW_PREFIX_BYTES] = "(", end[1 + FOLLOW_PREFIX_BYTES] = "(";
+    enum err error = index_ask(store, redis_store_keys(store, partition));
     if (error != ERR_OK)
         return error;
-    first[0] = '(';
-    end[0] = '(';
     redis_follow_prefix(thing, first + 1);
     redis_follow_prefix(thing + 1, end + 1);
-    redis_wire_command(store->rest, 1, "MULTI");
-    redis_store_gather_get(store->rest, keys->head);
-    redis_wire_command(store->rest, 7, "ZRANGEBYLEX");
-    redis_wire_word(store->rest, keys->follows);
     redis_wire_joined(store->rest, span_make(first, sizeof(first)), after);
     if (thing == UINT64_MAX)
         redis_wire_text(store->rest, "+");
     else
         redis_wire_word(store->rest, span_make(end, sizeof(end)));
-    redis_wire_text(store->rest, "LIMIT");
-    redis_wire_number(store->rest, 0);
-    redis_wire_number(store->rest, (int64_t)limit);
-    error = redis_store_read(store->rest, arena, 4, &list);
+    error = index_answer(store, limit, arena, &members, head);
     if (error != ERR_OK)
         return error;
-    const struct redis_value *members = list->elements[1];
-    *head = redis_store_head(list->elements[0]);
     *count = members->count;
     *users = ARENA_ARRAY(arena, struct span, members->count);
     for (size_t i = 0; i < members->count; i++)
@@ -60,16 +78,11 @@ enum err redis_follows_read(void *self, int32_t partition, const struct store_fo
                             int64_t *head)
 {
     struct redis_store *store = self;
-    const struct redis_keys *keys = redis_store_keys(store, partition);
-    struct redis_value *list;
+    const struct redis_value *members;
     char first[1 + FOLLOW_PREFIX_BYTES] = "(";
-    enum err error = redis_store_begin(store, store->rest);
+    enum err error = index_ask(store, redis_store_keys(store, partition));
     if (error != ERR_OK)
         return error;
-    redis_wire_command(store->rest, 1, "MULTI");
-    redis_store_gather_get(store->rest, keys->head);
-    redis_wire_command(store->rest, 7, "ZRANGEBYLEX");
-    redis_wire_word(store->rest, keys->follows);
     if (after == NULL) {
         redis_wire_text(store->rest, "-");
     } else {
@@ -77,14 +90,9 @@ enum err redis_follows_read(void *self, int32_t partition, const struct store_fo
         redis_wire_joined(store->rest, span_make(first, sizeof(first)), after->user);
     }
     redis_wire_text(store->rest, "+");
-    redis_wire_text(store->rest, "LIMIT");
-    redis_wire_number(store->rest, 0);
-    redis_wire_number(store->rest, (int64_t)limit);
-    error = redis_store_read(store->rest, arena, 4, &list);
+    error = index_answer(store, limit, arena, &members, head);
     if (error != ERR_OK)
         return error;
-    const struct redis_value *members = list->elements[1];
-    *head = redis_store_head(list->elements[0]);
     *count = members->count;
     *follows = ARENA_ARRAY(arena, struct store_follow, members->count);
     for (size_t i = 0; i < members->count; i++) {
