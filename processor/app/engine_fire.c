@@ -18,8 +18,8 @@
 #include "codec/user_state_bin.h"
 #include "core/decide.h"
 
-#define ALONE_MS \
-    100 /* a transaction that takes longer is not waited for by the partitions it does not touch */
+/* A transaction that takes longer is not waited for by the partitions that it does not touch. */
+#define ALONE_MS 100
 
 static bool partition_may_fire(const struct engine *engine, const struct partition *partition)
 {

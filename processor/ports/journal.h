@@ -72,8 +72,7 @@ struct journal_port {
     void (*trim)(void *self, int32_t partition, int64_t offset);
 
     /* The offset that the group has committed for the partition, in a transaction; -1: none, or it could
-     * not be told. Waits for the answer, a second at most,
-     * and once in ten seconds in vain. */
+     * not be told. Waits for the answer, a second at most, and in vain only once in ten seconds. */
     int64_t (*committed)(void *self, int32_t partition);
 
     /* The group's metadata as of the last rebalance event that poll has handed out, the one being
