@@ -91,7 +91,7 @@ static enum err read_policy(struct reader *reader, struct span path)
         path = join(reader, "", SPAN_LITERAL("policy.yaml"));
     reader->dir->policy = policy_empty();
     if (file_read(path, CAMPAIGN_MAX_BYTES, reader->arena, &text) != ERR_OK)
-        return !named && errno == ENOENT ? ERR_OK : cannot_read(reader, path);
+        return !named && (errno == ENOENT || errno == ENOTDIR) ? ERR_OK : cannot_read(reader, path);
     reader->dir->policy_path = path;
     enum err error =
         policy_read(text, path, reader->profile_attributes, reader->arena, &policy, reader->diags);
@@ -132,10 +132,15 @@ static enum err read_file(struct reader *reader, struct span name)
 
 static enum err read_files(struct reader *reader)
 {
-    struct span *names;
+    struct span *names, folder = span_from_text(reader->path);
     size_t count;
-    if (list_names(reader->path, reader->arena, &names, &count) != ERR_OK)
-        return cannot_read(reader, span_from_text(reader->path));
+    if (list_names(reader->path, reader->arena, &names, &count) != ERR_OK) {
+        if (errno != ENOTDIR)
+            return cannot_read(reader, folder);
+        diag_list_add(reader->diags, folder, 0, 0,
+                      "is not a folder; name the folder that the campaigns are in");
+        return ERR_IO;
+    }
     reader->dir->files = ARENA_ARRAY(reader->arena, struct campaign_file, count);
     enum err worst = ERR_OK;
     for (size_t i = 0; i < count; i++) {

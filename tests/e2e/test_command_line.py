@@ -58,6 +58,7 @@ def test_help_of_a_group_lists_its_commands(group):
         (["campaigns", "validate", "x", "--redis.uri", "y"], "did you mean --redis.url?"),
         (["campaigns", "validate", "x", "--policy"], "--policy needs a value"),
         (["campaigns", "validate", "/nowhere"], "/nowhere: cannot be read: No such file or directory"),
+        (["campaigns", "validate", "/dev/null"], "/dev/null: is not a folder; name the folder that the campaigns are in"),
     ],
     ids=str,
 )
