@@ -301,15 +301,14 @@ static enum err check_start(struct journal_replay *replay, struct diag *diag)
 
 enum err journal_replay_to(struct journal_replay *replay, int64_t offset, struct diag *diag)
 {
-    const struct clock_port clock = system_clock();
-    int64_t progress_ms = clock.monotonic_ms(clock.self), last = -1;
+    int64_t progress_ms = system_clock_monotonic_ms(), last = -1;
     replay->until = offset;
     replay->end_told = -1;
     for (;;) {
         enum err error = engine_turn(replay->engine, 20, diag);
         if (error != ERR_OK)
             return error;
-        int64_t head = head_of(replay), now_ms = clock.monotonic_ms(clock.self);
+        int64_t head = head_of(replay), now_ms = system_clock_monotonic_ms();
         if (replay->end_told == offset && head > replay->delivered &&
             engine_status(replay->engine).attached == 1)
             break;

@@ -45,12 +45,6 @@ struct process {
     char trouble[512]; /* under the lock */
 };
 
-static int64_t monotonic_ms(void)
-{
-    struct clock_port clock = system_clock();
-    return clock.monotonic_ms(clock.self);
-}
-
 static void pause_ms(int64_t ms)
 {
     struct timespec wait = {ms / 1000, (ms % 1000) * 1000000};
@@ -67,10 +61,8 @@ static void set_trouble(struct process *process, const char *text)
 struct process *process_new(const struct config *config, const struct log *log)
 {
     struct process *process = calloc(1, sizeof *process);
-    if (process == NULL) {
-        fprintf(stderr, "declic: out of memory\n");
+    if (process == NULL)
         memory_exhausted();
-    }
     process->config = config;
     process->log = log;
     arena_init(&process->arena, 0);
@@ -121,10 +113,10 @@ static enum err wait_for(struct process *process, const char *what,
         snprintf(trouble, sizeof trouble, "%s: %s", what,
                  diag->text[0] != '\0' ? diag->text : err_sentence(error));
         set_trouble(process, trouble);
-        if (monotonic_ms() >= say_ms) {
+        if (system_clock_monotonic_ms() >= say_ms) {
             log_line(process->log, LOG_WARN, "waiting", log_text("for", what),
                      log_text("error", diag->text[0] != '\0' ? diag->text : err_sentence(error)));
-            say_ms = monotonic_ms() + SAY_AGAIN_MS;
+            say_ms = system_clock_monotonic_ms() + SAY_AGAIN_MS;
         }
         pause_ms(ASK_AGAIN_MS);
     }
@@ -309,7 +301,7 @@ void process_stop(struct process *process)
 static bool join_one(pthread_t thread, bool *running, atomic_bool *ended, int64_t until_ms)
 {
     while (*running && !atomic_load(ended)) {
-        if (monotonic_ms() >= until_ms)
+        if (system_clock_monotonic_ms() >= until_ms)
             return false;
         pause_ms(5);
     }
@@ -352,7 +344,7 @@ static bool kafka_answers(struct process *process)
 
 bool process_join(struct process *process, int64_t timeout_ms)
 {
-    int64_t began_ms = monotonic_ms();
+    int64_t began_ms = system_clock_monotonic_ms();
     bool all = join_all(process, began_ms + END_PATIENCE_MS);
     if (!all && !kafka_answers(process)) {
         log_line(process->log, LOG_WARN,

@@ -10,20 +10,29 @@ static int64_t clock_read_ms(clockid_t clock)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int64_t system_wall_ms(void *self)
+int64_t system_clock_wall_ms(void)
 {
-    (void)self;
     return clock_read_ms(CLOCK_REALTIME);
 }
 
-static int64_t system_monotonic_ms(void *self)
+int64_t system_clock_monotonic_ms(void)
+{
+    return clock_read_ms(CLOCK_MONOTONIC);
+}
+
+static int64_t port_wall_ms(void *self)
 {
     (void)self;
-    return clock_read_ms(CLOCK_MONOTONIC);
+    return system_clock_wall_ms();
+}
+
+static int64_t port_monotonic_ms(void *self)
+{
+    (void)self;
+    return system_clock_monotonic_ms();
 }
 
 struct clock_port system_clock(void)
 {
-    return (struct clock_port){
-        .self = NULL, .wall_ms = system_wall_ms, .monotonic_ms = system_monotonic_ms};
+    return (struct clock_port){.self = NULL, .wall_ms = port_wall_ms, .monotonic_ms = port_monotonic_ms};
 }

@@ -6,6 +6,7 @@
 #include "app/campaign_json.h"
 #include "app/definitions.h"
 #include "app/registry.h"
+#include "app/system_clock.h"
 #include "codec/campaign_yaml.h"
 #include "codec/json.h"
 #include "codec/yaml_doc.h"
@@ -199,9 +200,11 @@ static void plan_and_write(struct apply *writer, const struct wish *wish, struct
     struct diag diag = {0};
     enum err error = ERR_OK;
     if (wish->definition != NULL)
-        change = change_define(log, wish->id, wish->definition, wish->option, http_now_ms(), arena);
+        change =
+            change_define(log, wish->id, wish->definition, wish->option, system_clock_wall_ms(), arena);
     else
-        error = change_control(log, wish->id, wish->kind, wish->option, http_now_ms(), &change, &diag);
+        error =
+            change_control(log, wish->id, wish->kind, wish->option, system_clock_wall_ms(), &change, &diag);
     if (error == ERR_NOT_FOUND)
         no_campaign(reply, wish->id);
     else if (error != ERR_OK)

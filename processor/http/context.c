@@ -8,18 +8,6 @@
 #define PUBLISH_MS 5000
 #define TURN_S 5
 
-int64_t http_now_ms(void)
-{
-    struct clock_port clock = system_clock();
-    return clock.wall_ms(clock.self);
-}
-
-int64_t http_monotonic_ms(void)
-{
-    struct clock_port clock = system_clock();
-    return clock.monotonic_ms(clock.self);
-}
-
 bool http_context_enter(pthread_mutex_t *turn)
 {
     struct timespec until;

@@ -30,9 +30,4 @@ void http_context_close(struct http_context *context);
 bool http_context_enter(pthread_mutex_t *turn);
 void http_context_leave(pthread_mutex_t *turn);
 
-/* Wall time, ms since the epoch. */
-int64_t http_now_ms(void);
-/* For bounds: CLOCK_MONOTONIC. */
-int64_t http_monotonic_ms(void);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "app/interest.h"
 #include "app/registry.h"
+#include "app/system_clock.h"
 #include "codec/json.h"
 #include "codec/json_split.h"
 #include "codec/source_record.h"
@@ -153,7 +154,8 @@ static void write_verdicts(const struct intake_request *intake, struct http_repl
 
 void http_events(struct http_context *context, const struct http_request *request, struct http_reply *reply)
 {
-    struct intake_request intake = {.context = context, .request = request, .now_ms = http_now_ms()};
+    struct intake_request intake = {
+        .context = context, .request = request, .now_ms = system_clock_wall_ms()};
     struct diag diag = {0};
     if (!read_elements(&intake, reply))
         return;

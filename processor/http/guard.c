@@ -5,9 +5,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "app/system_clock.h"
 #include "base/memory.h"
 #include "base/thread.h"
-#include "http/context.h"
 
 #define LOOK_MS 1000
 
@@ -36,7 +36,7 @@ static void *look(void *argument)
     struct http_guard *guard = argument;
     pthread_mutex_lock(&guard->lock);
     while (!guard->ending) {
-        int64_t now_ms = http_monotonic_ms();
+        int64_t now_ms = system_clock_monotonic_ms();
         for (struct http_guarded *one = guard->first; one != NULL; one = one->next)
             if (one->until_ms < now_ms)
                 shutdown(one->socket, SHUT_RDWR);
@@ -78,7 +78,7 @@ struct http_guarded *http_guard_add(struct http_guard *guard, int socket)
     if (connection == NULL)
         memory_exhausted();
     connection->socket = socket;
-    connection->until_ms = http_monotonic_ms() + patience_ms(HTTP_AWAIT_HEADERS);
+    connection->until_ms = system_clock_monotonic_ms() + patience_ms(HTTP_AWAIT_HEADERS);
     pthread_mutex_lock(&guard->lock);
     connection->next = guard->first;
     connection->link = &guard->first;
@@ -102,6 +102,6 @@ void http_guard_remove(struct http_guard *guard, struct http_guarded *connection
 void http_guard_await(struct http_guard *guard, struct http_guarded *connection, enum http_awaited what)
 {
     pthread_mutex_lock(&guard->lock);
-    connection->until_ms = http_monotonic_ms() + patience_ms(what);
+    connection->until_ms = system_clock_monotonic_ms() + patience_ms(what);
     pthread_mutex_unlock(&guard->lock);
 }

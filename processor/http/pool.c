@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "app/system_clock.h"
 #include "base/memory.h"
 #include "base/thread.h"
-#include "http/context.h"
 
 struct http_pool {
     struct http_pool_options options;
@@ -28,7 +28,7 @@ static struct http_job *take(struct http_pool *pool, bool *overdue)
         if (pool->first == NULL)
             pool->last = &pool->first;
         pool->waiting--;
-        *overdue = pool->ending || http_monotonic_ms() - job->queued_ms > pool->options.patience_ms;
+        *overdue = pool->ending || system_clock_monotonic_ms() - job->queued_ms > pool->options.patience_ms;
     }
     pthread_mutex_unlock(&pool->lock);
     return job;
@@ -60,7 +60,7 @@ struct http_pool *http_pool_new(const struct http_pool_options *options)
 bool http_pool_submit(struct http_pool *pool, struct http_job *job)
 {
     job->next = NULL;
-    job->queued_ms = http_monotonic_ms();
+    job->queued_ms = system_clock_monotonic_ms();
     pthread_mutex_lock(&pool->lock);
     bool taken = !pool->ending && pool->waiting < pool->options.queue;
     if (taken) {

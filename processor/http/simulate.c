@@ -1,6 +1,7 @@
 /* POST /v1/simulate: campaigns over events in virtual time, as `declic simulate` runs them. */
 #include <microhttpd.h>
 
+#include "app/system_clock.h"
 #include "codec/campaign_dir.h"
 #include "codec/decision_json.h"
 #include "codec/json.h"
@@ -163,7 +164,7 @@ static bool compile(struct task *task)
 static bool is_interrupted(void *self)
 {
     struct task *task = self;
-    task->too_long = task->too_long || http_monotonic_ms() > task->end_ms ||
+    task->too_long = task->too_long || system_clock_monotonic_ms() > task->end_ms ||
                      task->reply->body.size + task->refused.size > MOST_OUTPUT_BYTES;
     return task->too_long;
 }
@@ -220,7 +221,7 @@ static void answer(struct task *task)
         http_problem(reply, MHD_HTTP_INTERNAL_SERVER_ERROR, "ICU's data cannot be loaded");
         return;
     }
-    task->end_ms = http_monotonic_ms() + MOST_MS;
+    task->end_ms = system_clock_monotonic_ms() + MOST_MS;
     http_respond_json(reply, MHD_HTTP_OK);
     buf_append_text(&reply->body, "{\"decisions\":[");
     run(task, campaign_dir_set(&task->dir, task->request->arena), &locale);

@@ -3,6 +3,7 @@
 #include <microhttpd.h>
 
 #include "app/apply.h"
+#include "app/system_clock.h"
 #include "app/user_json.h"
 #include "codec/json.h"
 #include "core/event.h"
@@ -70,7 +71,7 @@ void http_user_erase(struct http_context *context, const struct http_request *re
     if (!check_user(request, reply))
         return;
     enum err error =
-        apply_erase(context->config, context->log, request->id, http_now_ms(), ANSWER_MS, &diag);
+        apply_erase(context->config, context->log, request->id, system_clock_wall_ms(), ANSWER_MS, &diag);
     if (error != ERR_OK) {
         http_fail(reply, error, &diag);
         return;
