@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "app/campaign_compile.h"
+#include "app/system_clock.h"
 #include "cli/service.h"
 #include "codec/json.h"
 #include "core/cel/cel.h"
@@ -37,7 +38,7 @@ static struct span snippets_of(const struct apply_dir *apply, struct span text, 
 void apply_dir_plan(struct apply_dir *apply, const struct campaign_log *log, struct span pending,
                     struct arena *arena)
 {
-    int64_t now_ms = service_now_ms();
+    int64_t now_ms = system_clock_wall_ms();
     apply->changes = ARENA_ARRAY(arena, struct change, apply->dir.count + 1);
     apply->count = 0;
     if (apply->dir.policy_path.size > 0) {
@@ -86,8 +87,7 @@ static void print_json(const struct apply_dir *apply)
         buf_append_byte(&out, '}');
     }
     buf_append_text(&out, "]\n");
-    fwrite(out.data, 1, out.size, stdout);
-    buf_free(&out);
+    cli_print(&out);
 }
 
 static void print_row(const char *action, struct span name, uint32_t from, uint32_t version,

@@ -25,10 +25,8 @@ static int write_changes(const struct cli_call *call, struct apply *writer, stru
     if (unfinished > 0)
         fprintf(stderr, "note: %zu change%s of an apply that ended early will be completed\n", unfinished,
                 unfinished == 1 ? "" : "s");
-    if (changed > 0 && !service_confirm(call, "Apply these changes?")) {
-        fputs("Nothing was changed.\n", stderr);
+    if (changed > 0 && !service_confirm(call, "Apply these changes?"))
         return CLI_WRONG;
-    }
     enum err error = apply_write(writer, apply->changes, apply->count, &diag);
     if (error != ERR_OK)
         return service_fail(call, error, &diag);

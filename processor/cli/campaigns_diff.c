@@ -23,8 +23,7 @@ static void print_lines(const struct change *change, const struct campaign_log *
     line_diff(now->text, then->text, CONTEXT_LINES, arena, &out);
     if (!span_equal(now->snippets, then->snippets))
         buf_append_text(&out, "(its snippets differ)\n");
-    fwrite(out.data, 1, out.size, stdout);
-    buf_free(&out);
+    cli_print(&out);
 }
 
 static int run(const struct cli_call *call)

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "app/apply.h"
+#include "app/system_clock.h"
 #include "cli/service.h"
 
 static void print_json(const struct change *changes, int count)
@@ -16,7 +17,7 @@ static void print_json(const struct change *changes, int count)
 static enum err write_controls(const struct cli_call *call, struct apply *writer, enum control_kind kind,
                                struct span option, struct change *changes, struct diag *diag)
 {
-    int64_t now_ms = service_now_ms();
+    int64_t now_ms = system_clock_wall_ms();
     for (int i = 0; i < call->argument_count; i++) {
         enum err error = change_control(apply_log(writer), span_from_text(call->arguments[i]), kind, option,
                                         now_ms, &changes[i], diag);
@@ -52,12 +53,6 @@ static int run(const struct cli_call *call, enum control_kind kind, struct span 
     return code;
 }
 
-static int say_unchanged(void)
-{
-    fputs("Nothing was changed.\n", stderr);
-    return CLI_WRONG;
-}
-
 static int run_pause(const struct cli_call *call)
 {
     const char *pending = cli_flag(call, "pending");
@@ -66,7 +61,7 @@ static int run_pause(const struct cli_call *call)
         return cli_usage(call, "--pending is hold, shift, expire or drain");
     if (span_equal_text(option, "expire") &&
         !service_confirm(call, "A pause with expire skips what is pending. Go on?"))
-        return say_unchanged();
+        return CLI_WRONG;
     return run(call, CONTROL_PAUSE, option);
 }
 
@@ -78,7 +73,7 @@ static int run_resume(const struct cli_call *call)
 static int run_archive(const struct cli_call *call)
 {
     if (!service_confirm(call, "Archiving ends what is pending. Go on?"))
-        return say_unchanged();
+        return CLI_WRONG;
     return run(call, CONTROL_ARCHIVE, (struct span){0});
 }
 

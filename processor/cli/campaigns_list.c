@@ -36,8 +36,7 @@ static void list_json(const struct campaign_log *log)
         buf_append_byte(&out, '}');
     }
     buf_append_text(&out, "]\n");
-    fwrite(out.data, 1, out.size, stdout);
-    buf_free(&out);
+    cli_print(&out);
 }
 
 static void list_row(struct span name, const struct campaign_item *item)
@@ -77,8 +76,7 @@ static void show_json(const struct campaign_item *item, uint32_t version,
     buf_append_byte(&out, '[');
     campaign_json_write(&out, item, version, definition);
     buf_append_text(&out, "]\n");
-    fwrite(out.data, 1, out.size, stdout);
-    buf_free(&out);
+    cli_print(&out);
 }
 
 static int run_show(const struct cli_call *call)

@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "app/system_clock.h"
 #include "base/file.h"
 #include "cli/cli.h"
 #include "codec/campaign_dir.h"
@@ -23,13 +23,6 @@ struct preview {
     struct trigger_facts trigger;
     struct buf json; /* with --json */
 };
-
-static int64_t wall_clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* The object in a file. */
 static int read_object(const struct cli_call *call, const char *path, struct value *object)
@@ -92,7 +85,7 @@ static int read_facts(struct preview *preview)
     preview->trigger = (struct trigger_facts){
         .id = text_member(event, SPAN_LITERAL("id"), SPAN_LITERAL("preview")),
         .name = text_member(event, SPAN_LITERAL("name"), SPAN_LITERAL("preview")),
-        .time_ms = wall_clock_ms(),
+        .time_ms = system_clock_wall_ms(),
         .attributes = attributes_of(event),
     };
     return CLI_DONE;
@@ -146,7 +139,7 @@ static int show_step(struct preview *preview, const struct step *step)
     struct diag diag = {0};
     unsigned char send_id[SEND_ID_BYTES];
     const struct content *content = NULL;
-    scope_init(&scope, &preview->fold, &preview->state, wall_clock_ms());
+    scope_init(&scope, &preview->fold, &preview->state, system_clock_wall_ms());
     scope_bind_decision(&scope, &preview->trigger);
     send_id_make(preview->campaign->id, preview->state.user, SPAN_LITERAL(""), preview->trigger.id,
                  step->id, send_id);
@@ -216,15 +209,14 @@ static int run(const struct cli_call *call)
     const char *policy = cli_flag(call, "policy");
     if (cli_flag(call, "event") == NULL)
         return cli_usage(call, "--event FILE is missing");
-    if (icu_locale_open(&preview.locale) != ERR_OK) {
-        fputs("declic campaigns preview: ICU's data cannot be loaded; install ICU's data files\n", stderr);
-        return CLI_USAGE;
-    }
+    int code = cli_locale_open(call, &preview.locale);
+    if (code != CLI_DONE)
+        return code;
     enum err error =
         campaign_dir_read(path == NULL ? "campaigns" : path, span_from_text(policy == NULL ? "" : policy),
                           NULL, call->arena, &dir, &diags);
     cli_print_diags(&diags);
-    int code = error == ERR_IO ? CLI_USAGE : preview_from(&preview, &dir);
+    code = error == ERR_IO ? CLI_USAGE : preview_from(&preview, &dir);
     campaign_dir_close(&dir);
     icu_locale_close(&preview.locale);
     return code;

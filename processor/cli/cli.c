@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "icu/icu_locale.h"
 
 #define COMMAND(command) extern const struct cli_command command;
 #include "cli/commands.def"
@@ -305,6 +306,8 @@ int cli_main(int argc, const char *const *argv)
 
 /* --- for commands --------------------------------------------------------------------------------- */
 
+const struct log cli_log = {.level = LOG_ERROR, .fd = 2};
+
 const char *cli_flag(const struct cli_call *call, const char *name)
 {
     for (size_t i = call->flag_count; i > 0; i--) {
@@ -348,4 +351,20 @@ void cli_print_diags(const struct diag_list *diags)
     if (buf.size > 0)
         fwrite(buf.data, 1, buf.size, stderr);
     buf_free(&buf);
+}
+
+void cli_print(struct buf *text)
+{
+    if (text->size > 0)
+        fwrite(text->data, 1, text->size, stdout);
+    buf_free(text);
+}
+
+int cli_locale_open(const struct cli_call *call, struct locale_port *locale)
+{
+    if (icu_locale_open(locale) == ERR_OK)
+        return CLI_DONE;
+    fprintf(stderr, "declic %s: ICU's data cannot be loaded; install ICU's data files\n",
+            call->command->name);
+    return CLI_USAGE;
 }

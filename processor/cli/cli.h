@@ -8,6 +8,9 @@
 #define DECLIC_CLI_CLI_H
 
 #include "app/config.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "ports/locale.h"
 
 enum cli_exit {
     CLI_DONE = 0,
@@ -62,5 +65,15 @@ int cli_usage(const struct cli_call *call, const char *format, ...) PRINTF_LIKE(
 
 /* Prints every item to standard error. */
 void cli_print_diags(const struct diag_list *diags);
+
+/* Writes the text to standard output and frees it. */
+void cli_print(struct buf *text);
+
+/* ICU's locales and zones; to be closed with icu_locale_close. CLI_DONE, or CLI_USAGE (said): its data is
+ * not installed. */
+WARN_UNUSED int cli_locale_open(const struct cli_call *call, struct locale_port *locale);
+
+/* For parts that log while a command waits for them: errors alone, to standard error. */
+extern const struct log cli_log;
 
 #endif

@@ -252,10 +252,8 @@ static int run_replay(const struct cli_call *call)
     int code = walk_begin(call, &walk);
     if (code != CLI_DONE)
         return code;
-    if (!service_confirm(call, "Dead letters go back to the topics that they came from. Go on?")) {
-        fputs("Nothing was sent.\n", stderr);
+    if (!service_confirm(call, "Dead letters go back to the topics that they came from. Go on?"))
         return CLI_WRONG;
-    }
     walk.visit = replay_one;
     enum err error = kafka_replay_open(&walk.properties, &walk.replay, &diag);
     if (error == ERR_OK)

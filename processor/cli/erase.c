@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "app/apply.h"
+#include "app/system_clock.h"
 #include "cli/service.h"
 #include "core/event.h"
 
@@ -16,12 +17,10 @@ static int run(const struct cli_call *call)
     int code = cli_config(call, &config);
     if (code != CLI_DONE)
         return code;
-    if (!service_confirm(call, "This removes everything that is known of the user. Go on?")) {
-        fputs("Nothing was changed.\n", stderr);
+    if (!service_confirm(call, "This removes everything that is known of the user. Go on?"))
         return CLI_WRONG;
-    }
     enum err error =
-        apply_erase(config, NULL, span_from_text(user), service_now_ms(), SERVICE_TIMEOUT_MS, &diag);
+        apply_erase(config, NULL, span_from_text(user), system_clock_wall_ms(), SERVICE_TIMEOUT_MS, &diag);
     if (error != ERR_OK)
         return service_fail(call, error, &diag);
     puts("The removal is in the log.");

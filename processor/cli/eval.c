@@ -1,10 +1,5 @@
-#include <stdio.h>
-#include <unistd.h>
-
-#include "cli/cli.h"
 #include "cli/lines.h"
 #include "codec/eval_json.h"
-#include "icu/icu_locale.h"
 
 static void answer(void *self, struct span line, struct arena *arena, struct buf *out)
 {
@@ -13,19 +8,7 @@ static void answer(void *self, struct span line, struct arena *arena, struct buf
 
 static int run(const struct cli_call *call)
 {
-    struct locale_port locale = {0};
-    (void)call;
-    if (icu_locale_open(&locale) != ERR_OK) {
-        fprintf(stderr, "declic eval: ICU's data cannot be loaded; time zones would be missing\n");
-        return CLI_UNREACHABLE;
-    }
-    enum err error = lines_run(STDIN_FILENO, STDOUT_FILENO, answer, &locale);
-    icu_locale_close(&locale);
-    if (error != ERR_OK) {
-        fprintf(stderr, "declic eval: standard input or output: %s\n", err_sentence(error));
-        return CLI_UNREACHABLE;
-    }
-    return CLI_DONE;
+    return lines_command(call, answer);
 }
 
 const struct cli_command cli_eval = {

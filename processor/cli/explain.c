@@ -4,7 +4,7 @@
 
 #include "app/user_json.h"
 #include "base/civil.h"
-#include "cli/cli.h"
+#include "cli/service.h"
 #include "cli/user_clock.h"
 
 static void print_json(struct user_view *view, const char *campaign, struct arena *arena)
@@ -12,8 +12,7 @@ static void print_json(struct user_view *view, const char *campaign, struct aren
     struct buf out = {0};
     user_history_write_json(&out, view, campaign == NULL ? (struct span){0} : span_from_text(campaign),
                             arena);
-    fwrite(out.data, 1, out.size, stdout);
-    buf_free(&out);
+    cli_print(&out);
 }
 
 static bool reason_is_event(const struct outcome_note *note)
@@ -103,21 +102,10 @@ static void print_sentences(struct user_view *view, const char *campaign, struct
 
 static int explain_command(const struct cli_call *call)
 {
-    const char *user = cli_flag(call, "user");
-    if (user == NULL || user[0] == '\0')
-        return cli_usage(call, "--user is needed: whose messages?");
-    struct config *config;
-    int code = cli_config(call, &config);
+    struct user_view *view;
+    int code = service_user_view(call, "messages", &view);
     if (code != CLI_DONE)
         return code;
-    struct log log = {.level = LOG_ERROR, .fd = 2};
-    struct user_view *view;
-    struct diag diag = {0};
-    enum err error = user_view_open(config, span_from_text(user), &log, &view, &diag);
-    if (error != ERR_OK) {
-        fprintf(stderr, "declic explain: %s\n", diag.text);
-        return error == ERR_UNREACHABLE ? CLI_UNREACHABLE : error == ERR_INVALID ? CLI_USAGE : CLI_WRONG;
-    }
     if (cli_flag(call, "json") != NULL)
         print_json(view, cli_flag(call, "campaign"), call->arena);
     else

@@ -1,7 +1,10 @@
 #include "cli/lines.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
+
+#include "icu/icu_locale.h"
 
 enum { READ_BYTES = 64 * 1024, WRITE_BYTES = 256 * 1024 };
 
@@ -78,4 +81,18 @@ enum err lines_run(int in, int out, lines_answer *answer, void *self)
     buf_free(&lines.answers);
     arena_destroy(&lines.arena);
     return error;
+}
+
+int lines_command(const struct cli_call *call, lines_answer *answer)
+{
+    struct locale_port locale = {0};
+    int code = cli_locale_open(call, &locale);
+    if (code != CLI_DONE)
+        return code;
+    enum err error = lines_run(STDIN_FILENO, STDOUT_FILENO, answer, &locale);
+    icu_locale_close(&locale);
+    if (error == ERR_OK)
+        return CLI_DONE;
+    fprintf(stderr, "declic %s: standard input or output: %s\n", call->command->name, err_sentence(error));
+    return CLI_UNREACHABLE;
 }

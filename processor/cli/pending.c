@@ -4,15 +4,14 @@
 #include "app/user_json.h"
 #include "base/civil.h"
 #include "base/uuid.h"
-#include "cli/cli.h"
+#include "cli/service.h"
 #include "cli/user_clock.h"
 
 static void print_json(const struct pending_send *list, size_t count)
 {
     struct buf out = {0};
     user_pending_write_json(&out, list, count);
-    fwrite(out.data, 1, out.size, stdout);
-    buf_free(&out);
+    cli_print(&out);
 }
 
 static int width(size_t least, const struct pending_send *list, size_t count, size_t offset)
@@ -81,21 +80,10 @@ static void print_table(struct user_view *view, const struct pending_send *list,
 
 static int pending_command(const struct cli_call *call)
 {
-    const char *user = cli_flag(call, "user");
-    if (user == NULL || user[0] == '\0')
-        return cli_usage(call, "--user is needed: whose pending sends?");
-    struct config *config;
-    int code = cli_config(call, &config);
+    struct user_view *view;
+    int code = service_user_view(call, "pending sends", &view);
     if (code != CLI_DONE)
         return code;
-    struct log log = {.level = LOG_ERROR, .fd = 2};
-    struct user_view *view;
-    struct diag diag = {0};
-    enum err error = user_view_open(config, span_from_text(user), &log, &view, &diag);
-    if (error != ERR_OK) {
-        fprintf(stderr, "declic pending: %s\n", diag.text);
-        return error == ERR_UNREACHABLE ? CLI_UNREACHABLE : error == ERR_INVALID ? CLI_USAGE : CLI_WRONG;
-    }
     size_t count;
     const struct pending_send *list = user_pending_list(view, call->arena, &count);
     if (cli_flag(call, "json") != NULL)

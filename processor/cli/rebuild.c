@@ -26,7 +26,6 @@ static int drop_all(const struct cli_call *call, struct view_session *session, i
 static int run(const struct cli_call *call)
 {
     struct config *config;
-    struct log log = {.level = LOG_ERROR, .fd = 2};
     struct view_session *session;
     struct diag diag = {0};
     int32_t first, end;
@@ -35,11 +34,9 @@ static int run(const struct cli_call *call)
         code = views_partitions(call, config, &first, &end);
     if (code != CLI_DONE)
         return code;
-    if (!service_confirm(call, "Nothing is sent from a partition until its view is folded anew. Go on?")) {
-        fputs("Nothing was changed.\n", stderr);
+    if (!service_confirm(call, "Nothing is sent from a partition until its view is folded anew. Go on?"))
         return CLI_WRONG;
-    }
-    enum err error = view_session_open(config, &log, &session, &diag);
+    enum err error = view_session_open(config, &cli_log, &session, &diag);
     if (error != ERR_OK)
         return service_fail(call, error, &diag);
     code = drop_all(call, session, first, end);

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "app/system_clock.h"
-
 int service_fail(const struct cli_call *call, enum err error, const struct diag *diag)
 {
     const char *text = diag->text[0] != 0 ? diag->text : err_sentence(error);
@@ -28,13 +26,22 @@ bool service_confirm(const struct cli_call *call, const char *question)
     if (cli_flag(call, "yes") != NULL || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return true;
     fprintf(stderr, "%s [y/N] ", question);
-    if (fgets(answer, sizeof(answer), stdin) == NULL)
-        return false;
-    return answer[0] == 'y' || answer[0] == 'Y';
+    if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
+        return true;
+    fputs("Nothing was changed.\n", stderr);
+    return false;
 }
 
-int64_t service_now_ms(void)
+int service_user_view(const struct cli_call *call, const char *what, struct user_view **view)
 {
-    struct clock_port clock = system_clock();
-    return clock.wall_ms(clock.self);
+    const char *user = cli_flag(call, "user");
+    if (user == NULL || user[0] == '\0')
+        return cli_usage(call, "--user is needed: whose %s?", what);
+    struct config *config;
+    int code = cli_config(call, &config);
+    if (code != CLI_DONE)
+        return code;
+    struct diag diag = {0};
+    enum err error = user_view_open(config, span_from_text(user), &cli_log, view, &diag);
+    return error == ERR_OK ? CLI_DONE : service_fail(call, error, &diag);
 }

@@ -1,8 +1,9 @@
-/* What commands that reach services share: exit codes, questions, time-outs.
+/* What commands that reach services share: exit codes, questions, time-outs, the user that one is about.
  */
 #ifndef DECLIC_CLI_SERVICE_H
 #define DECLIC_CLI_SERVICE_H
 
+#include "app/user_view.h"
 #include "cli/cli.h"
 
 #define SERVICE_TIMEOUT_MS 10000 /* for one answer */
@@ -11,10 +12,12 @@
  * error's own sentence. */
 int service_fail(const struct cli_call *call, enum err error, const struct diag *diag);
 
-/* Asks on the terminal; true without asking where there is none, or with --yes. */
-bool service_confirm(const struct cli_call *call, const char *question);
+/* Asks on the terminal; true without asking where there is none, or with --yes. False: it says that nothing
+ * was changed, and the command ends with CLI_WRONG. */
+WARN_UNUSED bool service_confirm(const struct cli_call *call, const char *question);
 
-/* Wall time, ms since the epoch. */
-int64_t service_now_ms(void);
+/* The user named by --user as the view in Redis has him; `what` is wanted of him, for the message where no
+ * user is named. To be closed. CLI_DONE, or another exit code (said). */
+WARN_UNUSED int service_user_view(const struct cli_call *call, const char *what, struct user_view **view);
 
 #endif

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/system_clock.h"
 #include "base/duration.h"
 #include "cli/progress.h"
 #include "cli/service.h"
@@ -166,8 +167,9 @@ static int take_topics(struct task *task)
 {
     struct topic_input *input = NULL;
     struct diag diag = {0};
-    enum err error = topic_input_open(task->config, span_from_text(task->topics),
-                                      service_now_ms() - task->since_ms, task->call->arena, &input, &diag);
+    enum err error =
+        topic_input_open(task->config, span_from_text(task->topics),
+                         system_clock_wall_ms() - task->since_ms, task->call->arena, &input, &diag);
     if (error == ERR_OK)
         error = take_records(task, input, &diag);
     topic_input_close(input);
@@ -349,12 +351,10 @@ static int run_simulate(const struct cli_call *call)
                         .summary = cli_flag(call, "summary") != NULL,
                         .json = cli_flag(call, "json") != NULL};
     int code = check_flags(&task);
+    if (code == CLI_DONE)
+        code = cli_locale_open(call, &task.locale);
     if (code != CLI_DONE)
         return code;
-    if (icu_locale_open(&task.locale) != ERR_OK) {
-        fputs("declic simulate: ICU's data cannot be loaded; install ICU's data files\n", stderr);
-        return CLI_USAGE;
-    }
     code = run_task(&task, cli_flag(call, "compare"));
     flush_output(&task);
     if (code == CLI_DONE && task.output_failed)

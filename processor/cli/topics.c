@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "app/own_topics.h"
+#include "app/system_clock.h"
 #include "cli/service.h"
 
 /* The topics made or found; returns how many failed. */
@@ -60,7 +61,7 @@ static enum err describe_all(struct kafka_admin *admin, const struct span *names
                              struct arena *arena, struct kafka_topic_description *descriptions,
                              struct diag *diag)
 {
-    int64_t until_ms = service_now_ms() + SERVICE_TIMEOUT_MS;
+    int64_t until_ms = system_clock_monotonic_ms() + SERVICE_TIMEOUT_MS;
     for (;;) {
         enum err error = kafka_admin_topics_describe(admin, names, count, true, SERVICE_TIMEOUT_MS, arena,
                                                      descriptions, diag);
@@ -69,7 +70,7 @@ static enum err describe_all(struct kafka_admin *admin, const struct span *names
         size_t known = 0;
         while (known < own && descriptions[known].exists)
             known++;
-        if (known == own || service_now_ms() >= until_ms)
+        if (known == own || system_clock_monotonic_ms() >= until_ms)
             return ERR_OK;
         nanosleep(&(struct timespec){0, 50000000}, NULL);
     }
@@ -106,11 +107,10 @@ static int topics_create(const struct cli_call *call)
     int code = cli_config(call, &config);
     if (code != CLI_DONE)
         return code;
-    struct log log = {.level = LOG_ERROR, .fd = 2};
     struct kafka_properties properties = own_kafka_properties(config, call->arena);
     struct kafka_admin *admin;
     struct diag diag = {0};
-    enum err error = kafka_admin_open(&properties, &log, &admin, &diag);
+    enum err error = kafka_admin_open(&properties, &cli_log, &admin, &diag);
     if (error != ERR_OK)
         return service_fail(call, error, &diag);
     int wrong = 0;

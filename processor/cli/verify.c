@@ -44,8 +44,7 @@ static void print_json(const struct view_difference *difference, bool first)
     buf_append(&out, SPAN_LITERAL(",\"differs\":"));
     json_write_string(&out, difference->what);
     buf_append_byte(&out, '}');
-    fwrite(out.data, 1, out.size, stdout);
-    buf_free(&out);
+    cli_print(&out);
 }
 
 static void print_found(struct found *found, bool json)
@@ -133,7 +132,6 @@ static int run(const struct cli_call *call)
     struct work work = {
         .call = call, .json = cli_flag(call, "json") != NULL, .repair = cli_flag(call, "repair") != NULL};
     struct config *config;
-    struct log log = {.level = LOG_ERROR, .fd = 2};
     struct diag diag = {0};
     int32_t first, end;
     int code = cli_config(call, &config);
@@ -141,7 +139,7 @@ static int run(const struct cli_call *call)
         code = views_partitions(call, config, &first, &end);
     if (code != CLI_DONE)
         return code;
-    enum err error = view_session_open(config, &log, &work.session, &diag);
+    enum err error = view_session_open(config, &cli_log, &work.session, &diag);
     if (error != ERR_OK)
         return service_fail(call, error, &diag);
     arena_init(&work.found.arena, 0);
