@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "base/uuid.h"
 #include "codec/avro_schema.h"
 #include "codec/json.h"
@@ -15,7 +16,7 @@ enum {
     VALUE_IS_DOUBLE,
     VALUE_IS_STRING,
     VALUE_IS_ARRAY,
-    VALUE_IS_MAP
+    VALUE_IS_MEMBERS
 };
 
 static const char schema[] =
@@ -37,8 +38,11 @@ static const char schema[] =
     ":\"long\",\"logicalType\":\"timestamp-millis\"}}]}},"
     "{\"name\":\"content\",\"type\":{\"type\":\"map\",\"values\":[\"string\",{\"type\":\"record\",\"name"
     "\":\"Structure\",\"fields\":[{\"name\":\"value\",\"type\":[\"null\",\"boolean\",\"long\",\"double\""
-    ",\"string\",{\"type\":\"array\",\"items\":\"Structure\"},{\"type\":\"map\",\"values\":\"Structure"
-    "\"}]}]}]}}]}";
+    ",\"string\",{\"type\":\"array\",\"items\":\"Structure\"},{\"type\":\"record\",\"name\":\"Members\","
+    "\"fields\":[{\"name\":\"members\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\","
+    "\"name\":"
+    "\"Member\",\"fields\":[{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"value\",\"type\":"
+    "\"Structure\"}]}}}]}]}]}]}}]}";
 
 struct span outbound_avro_schema(void)
 {
@@ -73,8 +77,27 @@ static void write_long(struct buf *buf, int64_t number)
     buf_append_byte(buf, (char)bits);
 }
 
+/* With U+FFFD for each byte that is no UTF-8, as in JSON: what a template prints of bytes may have some,
+ * and readers refuse a record with such a string as a whole. */
+static void write_repaired(struct buf *buf, struct span text)
+{
+    struct buf repaired = {0};
+    for (const char *at = text.data, *end = text.data + text.size; at < end;) {
+        size_t size = utf8_sequence(at, end);
+        buf_append(&repaired, size == 0 ? SPAN_LITERAL("\xEF\xBF\xBD") : span_make(at, size));
+        at += size == 0 ? 1 : size;
+    }
+    write_long(buf, (int64_t)repaired.size);
+    buf_append(buf, buf_span(&repaired));
+    buf_free(&repaired);
+}
+
 static void write_string(struct buf *buf, struct span text)
 {
+    if (!utf8_valid(text)) {
+        write_repaired(buf, text);
+        return;
+    }
     write_long(buf, (int64_t)text.size);
     buf_append(buf, text);
 }
@@ -160,7 +183,7 @@ static void write_structure(struct buf *buf, struct value value)
         write_list(buf, value);
         break;
     case VALUE_MAP:
-        write_long(buf, VALUE_IS_MAP);
+        write_long(buf, VALUE_IS_MEMBERS);
         write_map(buf, value);
         break;
     default:

@@ -309,7 +309,7 @@ static void an_outbound_record(void **state)
     struct value body;
     static const char text[] = "{\"a\":[null,true,-3,0.5,\"x\",{},[]],\"b\":{\"c\":9007199254740993}}";
     assert_int_equal(json_parse(SPAN_LITERAL(text), NULL, &arena, &body, &diag), ERR_OK);
-    const struct content_field fields[] = {{SPAN_LITERAL("title"), value_string(SPAN_LITERAL("Hi"))},
+    const struct content_field fields[] = {{SPAN_LITERAL("title"), value_string(SPAN_LITERAL("H\xFFi"))},
                                            {SPAN_LITERAL("body"), body}};
     const struct content content = {fields, 2};
     const struct outbound_message message = {.campaign = SPAN_LITERAL("cart"),
@@ -333,6 +333,8 @@ static void an_outbound_record(void **state)
     json_write_value(&json, value);
     buf_append_byte(&json, '\0');
 #define V(inner) "{\"value\":" inner "}"
+#define M(members) V("{\"members\":[" members "]}")
+#define N(name, inner) "{\"name\":\"" name "\",\"value\":" V(inner) "}"
     assert_string_equal(
         json.data,
         "{\"send_id\":\"00000000-0000-0000-0000-000000000000\",\"campaign\":\"cart\",\"version\":"
@@ -340,9 +342,10 @@ static void an_outbound_record(void **state)
         "\"step\":\"first\",\"channel\":\"webhook\",\"user\":\"u\",\"key\":\"\",\"address\":null,"
         "\"locale\":\"fr\",\"variant\":\"b\",\"due\":\"1970-01-01T00:00:01.000Z\","
         "\"decided\":\"1969-12-31T23:59:59.999Z\",\"trigger\":{\"id\":\"e1\",\"name\":\"seen\","
-        "\"time\":\"1970-01-01T00:00:00.000Z\"},\"content\":{\"title\":\"Hi\",\"body\":" V(
-            "{\"a\":" V("[" V("null") "," V("true") "," V("-3") "," V("0.5") "," V("\"x\"") "," V(
-                "{}") "," V("[]") "]") ",\"b\":" V("{\"c\":" V("9007199254740993") "}") "}") "}}");
+        "\"time\":\"1970-01-01T00:00:00.000Z\"},\"content\":{\"title\":\"H\xEF\xBF\xBDi\",\"body\":" M(
+            N("a", "[" V("null") "," V("true") "," V("-3") "," V("0.5") "," V("\"x\"") "," M("") "," V(
+                       "[]") "]") ","
+                                  "{\"name\":\"b\",\"value\":" M(N("c", "9007199254740993")) "}") "}}");
     buf_free(&bytes);
     buf_free(&json);
 }
