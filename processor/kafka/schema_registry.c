@@ -68,6 +68,18 @@ static bool says_not_found(struct schema_registry *registry, struct span body)
            code->integer <= NO_SCHEMA;
 }
 
+/* Its own sentence about what went wrong; empty when it gives none. */
+static struct span sentence_of(struct schema_registry *registry, struct span body)
+{
+    struct value answer;
+    if (json_parse(body, NULL, &registry->arena, &answer, NULL) != ERR_OK || answer.kind != VALUE_MAP)
+        return span_make(NULL, 0);
+    const struct value *message = value_member_find(answer, SPAN_LITERAL("message"));
+    if (message == NULL || message->kind != VALUE_STRING || message->size == 0)
+        return span_make(NULL, 0);
+    return arena_printf(&registry->arena, ", \"%.*s\"", SPAN_PRINTF(value_span(*message)));
+}
+
 /* Asks once; the answer's body lies in the registry's arena. ERR_UNREACHABLE: nobody answers. */
 static enum err ask(struct schema_registry *registry, const char *path, struct span *body, long *status,
                     struct diag *diag)
@@ -99,7 +111,8 @@ static enum err get(struct schema_registry *registry, const char *path, struct s
         return error;
     if (status == 404 && says_not_found(registry, *body))
         return diag_set(diag, ERR_NOT_FOUND, 0, 0, "the Schema Registry has nothing at %s", path);
-    return diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld", status);
+    return diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld%.*s", status,
+                    SPAN_PRINTF(sentence_of(registry, *body)));
 }
 
 /* ---- schemas ---- */
@@ -293,10 +306,12 @@ enum err schema_registry_enter(struct schema_registry *registry, const char *sub
     if (error != ERR_OK)
         return error;
     if (status >= 400 && status < 500 && status != 404 && status != 429)
-        return diag_set(diag, ERR_REFUSED, 0, 0, "the Schema Registry does not take subject %s: status %ld",
-                        subject, status);
+        return diag_set(diag, ERR_REFUSED, 0, 0,
+                        "the Schema Registry does not take subject %s: status %ld%.*s", subject, status,
+                        SPAN_PRINTF(sentence_of(registry, body)));
     if (status != 200)
-        return diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld", status);
+        return diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld%.*s",
+                        status, SPAN_PRINTF(sentence_of(registry, body)));
     if (json_parse(body, NULL, &registry->arena, &answer, NULL) != ERR_OK)
         answer = value_null();
     const struct value *number =
