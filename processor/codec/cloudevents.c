@@ -86,11 +86,13 @@ static enum err read_binary(const struct source_record *record, struct span type
     if (type.size != 0)
         members[count++] =
             (struct value_member){value_string(SPAN_LITERAL("datacontenttype")), value_string(type)};
-    struct value data;
-    enum err error = read_data(record->value, type, limits, arena, &data, diag);
-    if (error != ERR_OK)
-        return error;
-    members[count++] = (struct value_member){value_string(SPAN_LITERAL("data")), data};
+    if (record->value.size != 0 || !is_json(type)) { /* an event may have no data */
+        struct value data;
+        enum err error = read_data(record->value, type, limits, arena, &data, diag);
+        if (error != ERR_OK)
+            return error;
+        members[count++] = (struct value_member){value_string(SPAN_LITERAL("data")), data};
+    }
     *event = value_map(members, count);
     return ERR_OK;
 }

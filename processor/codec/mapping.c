@@ -82,7 +82,8 @@ static enum err compile_field(const struct mapping_place *place, const char *nam
                               struct diag *diag)
 {
     struct span text = place->given ? place->text : span_from_text(default_place);
-    *field = (struct mapping_field){.constant = place->given && place->constant,
+    *field = (struct mapping_field){.given = place->given,
+                                    .constant = place->given && place->constant,
                                     .text = arena_copy(arena, text)};
     if (!utf8_valid(text))
         return diag_set(diag, ERR_INVALID, 0, 0, "%s: is not valid UTF-8", name);

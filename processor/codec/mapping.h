@@ -27,6 +27,7 @@ struct mapping_spec {
 
 /* A compiled place. */
 struct mapping_field {
+    bool given; /* by the configuration: no default of the format */
     bool constant;
     struct span text;         /* the constant or the pointer, as written: for messages */
     const struct span *steps; /* the pointer's reference tokens, unescaped; none: the whole record */

@@ -51,6 +51,18 @@ static enum err read_text(const struct value *value, const char *name, struct sp
     return ERR_OK;
 }
 
+/* An id or a user. A topic that knows nothing of Declic may number both: at a place that the configuration
+ * names, an integer is its decimal text. */
+static enum err read_key(const struct found *found, enum mapping_field_name field, const char *name,
+                         struct arena *arena, struct span *text, struct diag *diag)
+{
+    const struct value *value = found->values[field];
+    if (value->kind != VALUE_INT || !found->mapping->fields[field].given)
+        return read_text(value, name, text, diag);
+    *text = arena_printf(arena, "%lld", (long long)value->integer);
+    return ERR_OK;
+}
+
 static enum err read_id(const struct found *found, const struct source_record *record, struct arena *arena,
                         struct span *id, struct diag *diag)
 {
@@ -60,12 +72,13 @@ static enum err read_id(const struct found *found, const struct source_record *r
                            (long long)record->offset);
         return ERR_OK;
     }
-    enum err error = read_text(value, "id", id, diag);
+    enum err error = read_key(found, MAPPING_ID, "id", arena, id, diag);
     return error == ERR_OK ? event_check_id(*id, diag) : error;
 }
 
 /* A missing user is an empty one. */
-static enum err read_user(const struct found *found, struct span *user, struct diag *diag)
+static enum err read_user(const struct found *found, struct arena *arena, struct span *user,
+                          struct diag *diag)
 {
     const struct value *value = found->values[MAPPING_USER];
     if (value == NULL) {
@@ -73,7 +86,7 @@ static enum err read_user(const struct found *found, struct span *user, struct d
         *user = field->constant ? field->text : span_make(NULL, 0);
         return ERR_OK;
     }
-    enum err error = read_text(value, "user", user, diag);
+    enum err error = read_key(found, MAPPING_USER, "user", arena, user, diag);
     return error == ERR_OK ? event_check_user(*user, diag) : error;
 }
 
@@ -147,7 +160,7 @@ enum err source_value_read_event(const struct source_record *record, struct valu
     struct event result = {0};
     enum err error = read_id(&found, record, arena, &result.id, diag);
     if (error == ERR_OK)
-        error = read_user(&found, &result.user, diag);
+        error = read_user(&found, arena, &result.user, diag);
     if (error == ERR_OK)
         error = read_name(&found, &result.name, diag);
     if (error == ERR_OK)
@@ -161,11 +174,11 @@ enum err source_value_read_event(const struct source_record *record, struct valu
 
 enum err source_value_read_profile(struct value value, int64_t timestamp_ms, bool null_removes,
                                    const struct mapping *mapping, const struct attribute_limits *limits,
-                                   struct profile_update *profile, struct diag *diag)
+                                   struct arena *arena, struct profile_update *profile, struct diag *diag)
 {
     struct found found = find_fields(mapping, &value);
     struct profile_update result = {.tombstone = found.null_attributes};
-    enum err error = read_user(&found, &result.user, diag);
+    enum err error = read_user(&found, arena, &result.user, diag);
     if (error == ERR_OK && result.user.size == 0)
         error = fail_missing(&found, MAPPING_USER, "user", diag);
     if (error == ERR_OK)
@@ -295,5 +308,5 @@ enum err source_record_read_profile(const struct source_record *record, const st
     if (error != ERR_OK)
         return error;
     return source_value_read_profile(value, record->timestamp_ms, false, mapping, &limits->attributes,
-                                     profile, diag);
+                                     arena, profile, diag);
 }

@@ -284,9 +284,10 @@ enum err schema_registry_check(struct schema_registry *registry, struct diag *di
 {
     struct span body;
     enum err error = get(registry, "/subjects", &body, diag);
-    return error == ERR_NOT_FOUND
-               ? diag_set(diag, ERR_UNREACHABLE, 0, 0, "what answers is no Schema Registry")
-               : error;
+    bool is_list = error == ERR_OK && body.size > 0 && body.data[0] == '[';
+    return is_list || error == ERR_UNREACHABLE
+               ? error
+               : diag_set(diag, ERR_UNREACHABLE, 0, 0, "what answers is no Schema Registry");
 }
 
 enum err schema_registry_enter(struct schema_registry *registry, const char *subject, struct span schema,

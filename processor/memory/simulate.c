@@ -258,8 +258,9 @@ static enum err take_profile_line(struct simulation *simulation, const struct si
                                   struct diag *diag)
 {
     struct profile_update update;
-    enum err error = source_value_read_profile(line->value, line->arrives_ms, true, &simulation->mapping,
-                                               &simulation->record_limits.attributes, &update, diag);
+    enum err error =
+        source_value_read_profile(line->value, line->arrives_ms, true, &simulation->mapping,
+                                  &simulation->record_limits.attributes, simulation->input, &update, diag);
     if (error == ERR_OK)
         take_profile(simulation, &update);
     return error;

@@ -260,6 +260,19 @@ static void other_places(void **state)
     expect_event(fixture, "{\"name\":\"n\",\"id\":\"i\"}", "i everyone n 1000 {}");
 }
 
+/* Only where the configuration says where they lie. */
+static void ids_and_users_may_be_numbered(void **state)
+{
+    struct fixture *fixture = *state;
+    use(fixture, &(struct mapping_spec){.id = pointer("/order"), .user = pointer("/customer")});
+    expect_event(fixture, "{\"order\":-7,\"customer\":9007199254740993,\"name\":\"n\",\"time\":1}",
+                 "-7 9007199254740993 n 1 {}");
+    expect_refusal(fixture, "{\"customer\":42.0,\"name\":\"n\"}", "user: must be a string");
+    expect_refusal(fixture, "{\"order\":true,\"customer\":42,\"name\":\"n\"}", "id: must be a string");
+    assert_int_equal(read_profile(fixture, "{\"customer\":42,\"attributes\":{}}"), ERR_OK);
+    assert_span_equal(fixture->profile.user, "42");
+}
+
 static void mappings_that_cannot_be(void **state)
 {
     struct fixture *fixture = *state;
@@ -342,8 +355,8 @@ static void tombstones(void **state)
                                 &value, NULL),
                      ERR_OK);
     assert_int_equal(source_value_read_profile(value, 5, true, &fixture->mapping,
-                                               &record_limits_default.attributes, &fixture->profile,
-                                               &fixture->diag),
+                                               &record_limits_default.attributes, &fixture->arena,
+                                               &fixture->profile, &fixture->diag),
                      ERR_OK);
     assert_true(fixture->profile.tombstone);
     assert_int_equal(fixture->profile.time_ms, 5);
@@ -467,6 +480,7 @@ static void binary_cloud_events(void **state)
         "\"datacontenttype\":\"application/json\",\"data\":{\"total\":3}}");
     use(fixture, &(struct mapping_spec){.format = MAPPING_CLOUDEVENTS});
     expect_event(fixture, "{\"total\":3}", "e1 u42 cart 1000 {\"total\":3}");
+    expect_event(fixture, "", "e1 u42 cart 1000 {}");
     expect_refusal(fixture, "{\"total\":3",
                    "not readable as JSON: the text ends inside a list or map (line 1, column 11)");
     headers[7].value = SPAN_LITERAL("text/plain");
@@ -493,6 +507,7 @@ int main(void)
         TEST(entries_count_at_every_depth),
         TEST(sizes_of_strings_and_records),
         TEST(other_places),
+        TEST(ids_and_users_may_be_numbered),
         TEST(mappings_that_cannot_be),
         TEST(trace_context_goes_along),
         TEST(events_need_a_value),
