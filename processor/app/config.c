@@ -197,13 +197,16 @@ static bool is_list(struct span key)
     return false;
 }
 
-/* A value that came as one text, from `origin` (a variable's or flag's name). Lists are YAML. */
+/* A value that came as one text, from `origin` (a variable's or flag's name). Lists are YAML, but for plain
+ * names a comma does. */
 static void text_read(struct loader *loader, struct span origin, struct span key, struct span text)
 {
     struct form form = {.source = text, .file = origin, .arena = loader->arena, .diags = loader->diags};
     size_t first = loader->diags->count;
     struct yaml_node scalar = {.style = YAML_PLAIN, .text = arena_copy(loader->arena, text)};
     const struct yaml_node *node = &scalar;
+    if (span_equal_text(key, "profile.attributes") && text.size > 0 && isalpha((unsigned char)text.data[0]))
+        form.source = arena_printf(loader->arena, "[%.*s]", SPAN_PRINTF(text));
     if (is_list(key))
         node = form_parse(&form);
     else if (yaml_scalar_resolve(&scalar, NULL) != ERR_OK)
@@ -312,6 +315,29 @@ static void complain(struct loader *loader, const char *text)
     loader->failed = true;
 }
 
+/* As the topic PREFIXevents is read. */
+static bool is_plain(const struct config_source *source)
+{
+    bool plain = source->kind == CONFIG_SOURCE_EVENTS && source->mapping.format == MAPPING_JSON;
+    for (int i = 0; i < MAPPING_FIELD_COUNT; i++)
+        plain &= !source->mapping.fields[i].given;
+    return plain;
+}
+
+/* The topic PREFIXevents may be named as what it is anyway. */
+static void drop_own_source(struct loader *loader)
+{
+    struct config *config = loader->config;
+    struct span own = config_topic(config, "events", loader->arena);
+    struct config_source *kept = ARENA_ARRAY(loader->arena, struct config_source, config->source_count);
+    size_t count = 0;
+    for (size_t i = 0; i < config->source_count; i++)
+        if (!span_equal(config->sources[i].topic, own) || !is_plain(&config->sources[i]))
+            kept[count++] = config->sources[i];
+    config->sources = kept;
+    config->source_count = count;
+}
+
 /* What Declic writes for itself is no source; of a source that is the dead-letter topic each refused record
  * would come back for ever. */
 static void check_source_topic(struct loader *loader, struct span topic)
@@ -319,7 +345,9 @@ static void check_source_topic(struct loader *loader, struct span topic)
     static const char *const own[] = {"journal", "campaigns", "dlq"};
     if (span_equal(topic, config_topic(loader->config, "events", loader->arena)))
         complain(loader,
-                 arena_printf(loader->arena, "`sources`: the topic %.*s is always read; leave it out",
+                 arena_printf(loader->arena,
+                              "`sources`: the topic %.*s is always read, as JSON with the default mapping; "
+                              "leave it out",
                               SPAN_PRINTF(topic))
                      .data);
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
@@ -349,6 +377,7 @@ static void check_whole(struct loader *loader, struct span path)
         complain(loader,
                  "`http.listen` is not a loopback address; `http.token_file` must name a file with a "
                  "bearer token then");
+    drop_own_source(loader);
     for (size_t i = 0; i < config->source_count; i++) {
         check_source_topic(loader, config->sources[i].topic);
         if (config->sources[i].mapping.format == MAPPING_AVRO && config->registry_url.size == 0)

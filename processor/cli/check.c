@@ -18,7 +18,7 @@ struct check {
     const struct config *config;
     struct arena *arena;
     size_t wrong;
-    bool unreachable;
+    bool unreachable, misconfigured;
 };
 
 static void complain(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -168,6 +168,7 @@ static void check_kafka(struct check *check)
     enum err error = kafka_admin_open(&properties, NULL, &admin, &diag);
     if (error != ERR_OK) {
         complain_service(check, "", error, &diag);
+        check->misconfigured = error == ERR_INVALID; /* a property of librdkafka */
         return;
     }
     check_topics(check, admin);
@@ -229,6 +230,8 @@ static int run(const struct cli_call *call)
     check_kafka(&check);
     check_redis(&check);
     check_registry(&check);
+    if (check.misconfigured)
+        return CLI_USAGE;
     if (check.unreachable)
         return CLI_UNREACHABLE;
     return check.wrong > 0 ? CLI_WRONG : CLI_DONE;

@@ -1,9 +1,9 @@
 /* Outbound records in Avro: the value that a channel's worker consumes when `outbound.format` is avro.
  *
  * The schema is schemas/outbound.avsc. A field of the message is a string; one that the campaign gives as a
- * list or map is a Structure, a value of any kind in itself. A map in a Structure is a list of its members: a
- * schema that names itself through an Avro map is one that some registries cannot take (Apicurio 3.0 overflows
- * its stack).
+ * list or map is a Structure, a value of any kind in itself. A map in a Structure is a list of its members:
+ * a schema that names itself through an Avro map is one that some registries cannot take (Apicurio 3.0
+ * overflows its stack).
  */
 #ifndef DECLIC_CODEC_OUTBOUND_AVRO_H
 #define DECLIC_CODEC_OUTBOUND_AVRO_H

@@ -63,7 +63,7 @@ WARN_UNUSED enum err source_value_read_event(const struct source_record *record,
                                              struct event *event, struct diag *diag);
 WARN_UNUSED enum err source_value_read_profile(struct value value, int64_t timestamp_ms, bool null_removes,
                                                const struct mapping *mapping,
-                                               const struct attribute_limits *limits,
-                                               struct arena *arena, struct profile_update *profile, struct diag *diag);
+                                               const struct attribute_limits *limits, struct arena *arena,
+                                               struct profile_update *profile, struct diag *diag);
 
 #endif

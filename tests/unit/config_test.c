@@ -180,6 +180,16 @@ static void lists_in_variables_and_flags_are_yaml(void **state)
     static const char *const environment[] = {"DECLIC_SOURCES=[{topic: a}, {topic: b}]", NULL};
     assert_int_equal(load_good(KAFKA, environment, NULL)->source_count, 2);
     assert_int_equal(load_good(KAFKA, NULL, "profile.attributes=[x, y]")->profile_attributes.count, 2);
+    assert_int_equal(load_good(KAFKA, NULL, "profile.attributes=x, y,z")->profile_attributes.count, 3);
+}
+
+static void the_topic_that_is_always_read_may_be_named(void **state)
+{
+    (void)state;
+    struct config *config =
+        load_good(KAFKA "sources: [{topic: declic.events, format: json}, {topic: a}]\n", NULL, NULL);
+    assert_int_equal(config->source_count, 1);
+    assert_true(span_equal_text(config->sources[0].topic, "a"));
 }
 
 static void the_file_may_be_missing_unless_it_was_named(void **state)
@@ -244,8 +254,9 @@ static void what_is_wrong_is_said_with_its_place(void **state)
          "text `a b`\n"},
         {KAFKA "sources:\n  - {topic: a}\n  - {topic: a}\n", NULL, NULL,
          "F:4:5: `sources`: the topic a is given twice\n"},
-        {KAFKA "sources: [{topic: declic.events}]\n", NULL, NULL,
-         "F: `sources`: the topic declic.events is always read; leave it out\n"},
+        {KAFKA "sources: [{topic: declic.events, map: {user: /u}}]\n", NULL, NULL,
+         "F: `sources`: the topic declic.events is always read, as JSON with the default mapping; leave it "
+         "out\n"},
         {KAFKA "sources: [{topic: declic.dlq}]\n", NULL, NULL,
          "F: `sources`: the topic declic.dlq is Declic's own and no source; leave it out\n"},
         {KAFKA "topics: {prefix: x-}\nsources: [{topic: x-journal}, {topic: declic.journal}]\n", NULL, NULL,
@@ -367,6 +378,7 @@ int main(void)
         cmocka_unit_test(the_whole_file_is_read),
         cmocka_unit_test(a_flag_beats_a_variable_and_that_the_file),
         cmocka_unit_test(lists_in_variables_and_flags_are_yaml),
+        cmocka_unit_test(the_topic_that_is_always_read_may_be_named),
         cmocka_unit_test(the_file_may_be_missing_unless_it_was_named),
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(the_nearest_key_is_found),
