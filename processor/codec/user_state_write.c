@@ -1,15 +1,16 @@
+#include "base/hash.h"
 #include "codec/user_state_parts.h"
 
 static_assert(NAME_TABLE_SIZE <= UINT8_MAX, "a place in the table of names is a byte");
 
-#define NAME_HEADS 64
+#define NAME_HEAD_BITS 6
 
 struct writer {
     struct buf *out;
     struct name_table names;
     /* The names in chains by hash: 1 + the place of the latest one, and of each the one before; 0 ends it.
      */
-    uint8_t heads[NAME_HEADS];
+    uint8_t heads[1 << NAME_HEAD_BITS];
     uint8_t before[NAME_TABLE_SIZE];
     int64_t last_ms;
 };
@@ -35,21 +36,13 @@ static void put_time(struct writer *writer, int64_t time_ms)
     writer->last_ms = time_ms;
 }
 
-/* Names that differ mostly differ in length or towards their end. */
-static size_t name_head(struct span name)
-{
-    uint64_t word = 0;
-    memcpy(&word, name.data + (name.size < 8 ? 0 : name.size - 8), name.size < 8 ? name.size : 8);
-    return (word ^ name.size) * 0x9E3779B185EBCA87u >> 58;
-}
-
 static void put_name(struct writer *writer, struct span name)
 {
     struct name_table *table = &writer->names;
-    uint8_t *head = &writer->heads[name.size == 0 ? 0 : name_head(name)];
+    uint8_t *head = &writer->heads[hash_name(name) >> (64 - NAME_HEAD_BITS)];
     for (size_t place = *head; place != 0; place = writer->before[place - 1]) {
         const struct span known = table->names[place - 1];
-        if ((known.data == name.data && known.size == name.size) || span_equal(known, name)) {
+        if (span_equal(known, name)) {
             put(writer, place);
             return;
         }

@@ -215,6 +215,28 @@ static const struct event_interest *build_interests(struct builder *builder, siz
     return table;
 }
 
+static size_t place_hash(const struct campaign_set *set, struct span id)
+{
+    return (size_t)(hash_name(id) >> (64 - set->place_bits));
+}
+
+/* The table of ids; at most half full. */
+static void build_places(struct arena *arena, struct campaign_set *set)
+{
+    set->place_bits = 2;
+    while ((size_t)1 << set->place_bits < set->slot_count * 2)
+        set->place_bits++;
+    size_t size = (size_t)1 << set->place_bits;
+    uint32_t *places = ARENA_ARRAY(arena, uint32_t, size);
+    for (size_t i = 0; i < set->slot_count; i++) {
+        size_t at = place_hash(set, set->slots[i].current->id);
+        while (places[at] != 0)
+            at = (at + 1) & (size - 1);
+        places[at] = (uint32_t)i + 1;
+    }
+    set->places = places;
+}
+
 static int order_by_id(const void *a, const void *b)
 {
     return span_compare(((const struct campaign_slot *)a)->current->id,
@@ -249,6 +271,7 @@ const struct campaign_set *campaign_set_build(struct arena *arena, const struct 
     struct campaign_set *set = ARENA_NEW(arena, struct campaign_set);
     set->slots = slots;
     set->slot_count = count;
+    build_places(arena, set);
     set->policy = policy;
     set->counters = builder.counters;
     set->counter_count = builder.counter_count;
@@ -271,16 +294,11 @@ const struct event_interest *campaign_set_interest(const struct campaign_set *se
 
 const struct campaign_slot *campaign_set_find(const struct campaign_set *set, struct span id)
 {
-    size_t low = 0, high = set->slot_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = span_compare(set->slots[middle].current->id, id);
-        if (order == 0)
-            return &set->slots[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    size_t mask = ((size_t)1 << set->place_bits) - 1;
+    for (size_t at = place_hash(set, id); set->places[at] != 0; at = (at + 1) & mask) {
+        const struct campaign_slot *slot = &set->slots[set->places[at] - 1];
+        if (span_equal(slot->current->id, id))
+            return slot;
     }
     return NULL;
 }
