@@ -9,8 +9,6 @@ struct property_list {
     struct config_property *items;
     size_t count, capacity;
 };
-/* Sets or replaces. */
-void property_set(struct property_list *list, struct span name, struct span value, struct arena *arena);
 /* By name. */
 void property_sort(struct property_list *list);
 const struct config_property *property_find(const struct property_list *list, const char *name);
@@ -39,6 +37,5 @@ void outbound_topic_read(struct loader *loader, struct form *form, const struct 
                          struct span channel, const struct yaml_node *value);
 void sources_read(struct loader *loader, struct form *form, const struct yaml_node *node);
 void profile_attributes_read(struct loader *loader, struct form *form, const struct yaml_node *node);
-bool topic_name_fits(struct span name);
 
 #endif

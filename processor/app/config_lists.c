@@ -5,7 +5,9 @@
 #include "app/config_internal.h"
 #include "base/file.h"
 
-void property_set(struct property_list *list, struct span name, struct span value, struct arena *arena)
+/* Sets or replaces. */
+static void property_set(struct property_list *list, struct span name, struct span value,
+                         struct arena *arena)
 {
     struct config_property *property = NULL;
     for (size_t i = 0; i < list->count; i++) {
@@ -70,7 +72,7 @@ void kafka_read(struct loader *loader, struct form *form, const struct yaml_node
         property_set(&loader->kafka, name, text, loader->arena);
 }
 
-bool topic_name_fits(struct span name)
+static bool topic_name_fits(struct span name)
 {
     return name_fits(name, "A-Za-z0-9._-", 249) && !span_equal_text(name, ".") &&
            !span_equal_text(name, "..");

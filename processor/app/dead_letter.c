@@ -65,8 +65,3 @@ struct appender_record dead_letter_make(const struct source_message *message,
                                     .headers = headers,
                                     .header_count = count};
 }
-
-bool dead_letter_header_is_added(struct span name)
-{
-    return span_starts_with(name, span_from_text(DEAD_LETTER_PREFIX));
-}

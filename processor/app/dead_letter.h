@@ -29,7 +29,4 @@ struct dead_letter_reason {
 struct appender_record dead_letter_make(const struct source_message *message,
                                         const struct dead_letter_reason *reason, struct arena *arena);
 
-/* True for the name of a header that dead_letter_make added. */
-bool dead_letter_header_is_added(struct span name);
-
 #endif

@@ -300,7 +300,7 @@ uint64_t registry_ask(struct registry *registry)
     return ticket;
 }
 
-bool registry_passed(const struct registry *registry, uint64_t ticket)
+static bool registry_passed(const struct registry *registry, uint64_t ticket)
 {
     return atomic_load(&registry->passed) >= ticket;
 }

@@ -41,7 +41,6 @@ void registry_close(struct registry *registry);
  * called: the topic's high watermark is asked for after the call, and then read up to. Cheap: tickets
  * that are drawn while an answer is under way share the next one. */
 uint64_t registry_ask(struct registry *registry);
-bool registry_passed(const struct registry *registry, uint64_t ticket);
 /* Waits until it is passed. ERR_TIMEOUT. */
 WARN_UNUSED enum err registry_wait(struct registry *registry, uint64_t ticket, int64_t timeout_ms);
 

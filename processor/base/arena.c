@@ -55,11 +55,6 @@ void arena_reset(struct arena *arena)
     arena->used_bytes = 0;
 }
 
-void arena_set_failure(struct arena *arena, jmp_buf *failure)
-{
-    arena->failure = failure;
-}
-
 struct arena_mark arena_mark(const struct arena *arena)
 {
     return (struct arena_mark){arena->chunks, arena->next, arena->used_bytes};
@@ -79,8 +74,6 @@ void arena_release(struct arena *arena, struct arena_mark mark)
 
 static void out_of_memory(struct arena *arena, size_t size)
 {
-    if (arena->failure != NULL)
-        longjmp(*arena->failure, 1);
     fprintf(stderr, "declic: out of memory (%zu bytes wanted, %zu in use in this arena)\n", size,
             arena->used_bytes);
     memory_exhausted();

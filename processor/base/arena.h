@@ -2,13 +2,11 @@
  *
  * Allocation is a pointer bump; there is no free of a single piece. A block that does not fit gets
  * a chunk of its own. Out of memory ends the process with a message: an engine that cannot hold a
- * bounded batch cannot go on, and everything it did is in the log. (`arena_set_failure` lets a
- * caller that must survive, and tests, get a longjmp instead.) Not thread-safe: one owner.
+ * bounded batch cannot go on, and everything it did is in the log. Not thread-safe: one owner.
  */
 #ifndef DECLIC_BASE_ARENA_H
 #define DECLIC_BASE_ARENA_H
 
-#include <setjmp.h>
 #include <stdalign.h>
 #include <stdarg.h>
 
@@ -25,7 +23,6 @@ struct arena {
     char *end;
     size_t chunk_bytes; /* size of an ordinary chunk */
     size_t used_bytes;  /* given out since the last reset */
-    jmp_buf *failure;   /* jumped to with value 1 on out of memory; NULL: abort() with a message */
 };
 
 /* A place in the arena to return to; see arena_mark. */
@@ -42,7 +39,6 @@ void arena_destroy(struct arena *arena);
 /* Forgets all allocations; keeps chunks of ordinary size for reuse (ARENA_SPARE_CHUNKS of them at most). */
 #define ARENA_SPARE_CHUNKS 64
 void arena_reset(struct arena *arena);
-void arena_set_failure(struct arena *arena, jmp_buf *failure);
 
 /* Everything allocated after arena_mark is given back by arena_release(mark). Marks nest. */
 struct arena_mark arena_mark(const struct arena *arena);

@@ -1,4 +1,4 @@
-/* UUIDs (RFC 9562) of versions 4 and 5, as 16 bytes in network order. */
+/* UUIDs (RFC 9562) of version 5, as 16 bytes in network order, and the random numbers of the kernel. */
 #ifndef DECLIC_BASE_UUID_H
 #define DECLIC_BASE_UUID_H
 
@@ -12,14 +12,8 @@
 void uuid_v5(const unsigned char name_space[UUID_BYTES], const struct span *parts, size_t count,
              char separator, unsigned char uuid[UUID_BYTES]);
 
-/* Version 4, from the kernel's random numbers. */
-void uuid_v4(unsigned char uuid[UUID_BYTES]);
-
 /* Lower case with dashes; no NUL. */
 void uuid_format(const unsigned char uuid[UUID_BYTES], char text[UUID_TEXT_BYTES]);
-
-/* Either case, with dashes. ERR_SYNTAX otherwise. */
-WARN_UNUSED enum err uuid_parse(struct span text, unsigned char uuid[UUID_BYTES]);
 
 /* 64 random bits from the kernel, never 0 (which may thus mean "none yet"). */
 uint64_t uuid_random_u64(void);

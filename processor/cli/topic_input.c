@@ -30,8 +30,7 @@ struct topic_input {
     struct lane *out; /* whose record was handed out last */
 };
 
-/* --- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static const struct config_source *source_find(struct topic_input *input, struct span topic)
 {
@@ -151,8 +150,7 @@ void topic_input_close(struct topic_input *input)
     arena_destroy(&input->batch);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static int64_t lane_position(const struct lane *lane)
 {

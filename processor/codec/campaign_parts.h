@@ -26,7 +26,5 @@ void read_entry(struct campaign_reader *reader, const struct yaml_node *node);
 void read_cancels(struct campaign_reader *reader, const struct yaml_node *node);
 void read_steps(struct campaign_reader *reader, const struct yaml_node *node);
 void read_send(struct campaign_reader *reader, const struct yaml_node *node, struct send_rule *send);
-/* `message`, `locales` and `variants` of a step; the channel decides which fields are HTML. */
-void read_messages(struct campaign_reader *reader, const struct yaml_node *node, struct step *step);
 
 #endif

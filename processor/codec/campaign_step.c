@@ -153,7 +153,8 @@ static void read_variants(struct campaign_reader *reader, const struct yaml_node
     step->variant_count = node->count;
 }
 
-void read_messages(struct campaign_reader *reader, const struct yaml_node *node, struct step *step)
+/* `message`, `locales` and `variants` of a step; the channel decides which fields are HTML. */
+static void read_messages(struct campaign_reader *reader, const struct yaml_node *node, struct step *step)
 {
     struct form *form = &reader->definition.form;
     bool html_channel = span_equal_text(step->channel, "email") || span_equal_text(step->channel, "in_app");

@@ -4,7 +4,7 @@
 
 #include "base/civil.h"
 
-void name_builder_add(struct name_builder *builder, struct span name, struct arena *arena)
+static void name_builder_add(struct name_builder *builder, struct span name, struct arena *arena)
 {
     *ARENA_PUSH(arena, &builder->names, &builder->count, &builder->capacity) = name;
 }

@@ -22,7 +22,6 @@ struct name_builder {
     size_t count, capacity;
     bool all;
 };
-void name_builder_add(struct name_builder *builder, struct span name, struct arena *arena);
 struct name_set name_builder_finish(struct name_builder *builder);
 
 struct definition {
@@ -77,7 +76,6 @@ void definition_late(struct definition *definition, const struct yaml_node *node
 void definition_quiet(struct definition *definition, const struct yaml_node *node, uint32_t bound,
                       struct quiet_rule *quiet);
 
-extern const char *const channel_names[];
 bool definition_channel(struct definition *definition, const struct yaml_node *node, const char *key,
                         struct span *channel);
 

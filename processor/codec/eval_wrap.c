@@ -133,9 +133,7 @@ const struct eval_wrapper *eval_wrapper_find(struct span name)
     return NULL;
 }
 
-/* --- out
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- out ---- */
 
 static void put_fraction(uint32_t nanos, struct buf *out)
 {

@@ -79,9 +79,6 @@ bool fold_thing_name(const struct fold *fold, const struct trigger *trigger, con
  * remembered. `state` is no user's: it serves as the memory of such ids. */
 bool fold_thing_repeats(struct fold *fold, struct user_state *state, const struct event *event);
 
-/* Whether the user follows `thing` by the rule of that name at this instant. */
-bool fold_follows(const struct user_state *state, struct span rule, struct span thing, int64_t at_ms);
-
 /* Drops everything that cannot matter at `now_ms` or later. */
 void fold_forget_old(const struct fold *fold, struct user_state *state, int64_t now_ms);
 

@@ -19,11 +19,6 @@ const struct follow_state *fold_follow_find(const struct user_state *state, stru
                : NULL;
 }
 
-bool fold_follows(const struct user_state *state, struct span rule, struct span thing, int64_t at_ms)
-{
-    return fold_follow_find(state, rule, thing, at_ms) != NULL;
-}
-
 /* The thing that the event starts or ends to follow by this side of a rule; false when it does not. */
 static bool side_matches(const struct scope *scope, const struct follow_side *side, struct span event_name,
                          struct span *thing)

@@ -64,11 +64,6 @@ static const struct match_group *find_group(const struct match_index *index, str
     return NULL;
 }
 
-bool match_index_knows(const struct match_index *index, struct span event)
-{
-    return find_group(index, event) != NULL;
-}
-
 static const struct value *find_value(struct value attributes, const struct match_attribute *attribute)
 {
     const struct value *value = &attributes;

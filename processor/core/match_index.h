@@ -40,7 +40,4 @@ struct match_index *match_index_build(const struct match_entry *entries, size_t 
 size_t match_index_find(const struct match_index *index, struct span event, struct value attributes,
                         struct arena *scratch, const struct match **matches);
 
-/* Does any entry name this event? */
-bool match_index_knows(const struct match_index *index, struct span event);
-
 #endif

@@ -9,7 +9,7 @@
 #define AT_ONCE .waits = false
 #define OPEN .open = true
 
-const struct http_route http_routes[] = {
+static const struct http_route routes[] = {
     {"GET", "/livez", http_livez, OPEN},
     {"GET", "/readyz", http_readyz, OPEN},
     {"GET", "/metrics", http_metrics, AT_ONCE},
@@ -25,7 +25,6 @@ const struct http_route http_routes[] = {
     {"GET", "/v1/users/{id}/pending", http_user_pending, WAITS},
     {"GET", "/v1/users/{id}/explain", http_user_explain, WAITS, .query = "campaign"},
 };
-const size_t http_route_count = sizeof http_routes / sizeof http_routes[0];
 
 static int hex_digit(char byte)
 {
@@ -96,17 +95,17 @@ enum http_match http_route_find(const char *method, const char *path, struct are
     enum http_match result = HTTP_MATCH_NO_PATH;
     const char *as = strcmp(method, "HEAD") == 0 ? "GET" : method;
     allow[0] = '\0';
-    for (size_t i = 0; i < http_route_count; i++) {
-        enum http_match match = match_path(http_routes[i].path, path, arena, id);
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        enum http_match match = match_path(routes[i].path, path, arena, id);
         if (match == HTTP_MATCH_NO_PATH)
             continue;
         if (match == HTTP_MATCH_MALFORMED)
             return match;
-        if (strcmp(http_routes[i].method, as) == 0) {
-            *route = &http_routes[i];
+        if (strcmp(routes[i].method, as) == 0) {
+            *route = &routes[i];
             return HTTP_MATCH_FOUND;
         }
-        allow_add(allow, http_routes[i].method);
+        allow_add(allow, routes[i].method);
         result = HTTP_MATCH_NO_METHOD;
     }
     return result;

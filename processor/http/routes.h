@@ -12,8 +12,8 @@
 
 struct http_request {
     struct span id; /* what stands for {id}, percent-decoded: not empty, valid UTF-8 */
-    struct span
-        query; /* the value of the one parameter that the route knows, decoded; data NULL: not given */
+    /* The value of the one parameter that the route knows, decoded; data NULL: not given. */
+    struct span query;
     struct span body;
     struct span traceparent, tracestate; /* W3C trace context; data NULL: none */
     struct arena *arena;                 /* lives as long as the request */
@@ -30,8 +30,6 @@ struct http_route {
     bool open;         /* needs no token, and takes any query */
     const char *query; /* the parameter that it knows; NULL: none */
 };
-extern const struct http_route http_routes[];
-extern const size_t http_route_count;
 
 enum http_match { HTTP_MATCH_FOUND, HTTP_MATCH_NO_PATH, HTTP_MATCH_NO_METHOD, HTTP_MATCH_MALFORMED };
 

@@ -262,11 +262,3 @@ void icu_locale_close(struct locale_port *port)
     free(state);
     *port = (struct locale_port){0};
 }
-
-void icu_locale_versions(char icu[16], char zones[16])
-{
-    UErrorCode status = U_ZERO_ERROR;
-    const char *zone_version = ucal_getTZDataVersion(&status);
-    snprintf(icu, 16, "%s", U_ICU_VERSION);
-    snprintf(zones, 16, "%s", U_SUCCESS(status) ? zone_version : "?");
-}

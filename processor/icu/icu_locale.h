@@ -18,7 +18,4 @@ WARN_UNUSED enum err icu_locale_open(struct locale_port *port);
 /* Closes what icu_locale_open made; all zones got from it are gone. A port never opened ({0}) is fine. */
 void icu_locale_close(struct locale_port *port);
 
-/* "72.1", "2022e": versions of ICU and of its own time zone data, which serves where there is no tzdata. */
-void icu_locale_versions(char icu[16], char zones[16]);
-
 #endif

@@ -3,7 +3,8 @@
 #define MAJOR_MIN 6
 #define MINOR_MIN 2
 
-struct span redis_info_field(struct span info, const char *name)
+/* The value of `name:value` in INFO's text; empty when there is none. */
+static struct span info_field(struct span info, const char *name)
 {
     struct span key = span_from_text(name);
     size_t at = 0;
@@ -33,7 +34,7 @@ static int64_t leading_number(struct span text, struct span *rest)
 int64_t redis_info_number(struct span info, const char *name)
 {
     struct span rest;
-    return leading_number(redis_info_field(info, name), &rest);
+    return leading_number(info_field(info, name), &rest);
 }
 
 static bool is_old(struct span version)
@@ -48,11 +49,11 @@ static bool is_old(struct span version)
 
 enum err redis_info_check(struct span info, struct diag *diag)
 {
-    struct span version = redis_info_field(info, "redis_version");
-    struct span policy = redis_info_field(info, "maxmemory_policy");
-    if (span_equal_text(redis_info_field(info, "loading"), "1"))
+    struct span version = info_field(info, "redis_version");
+    struct span policy = info_field(info, "maxmemory_policy");
+    if (span_equal_text(info_field(info, "loading"), "1"))
         return diag_set(diag, ERR_UNREACHABLE, 0, 0, "Redis is loading its data");
-    if (span_equal_text(redis_info_field(info, "role"), "slave"))
+    if (span_equal_text(info_field(info, "role"), "slave"))
         return diag_set(diag, ERR_UNREACHABLE, 0, 0,
                         "this Redis is a replica; redis.url must name the primary");
     if (is_old(version))

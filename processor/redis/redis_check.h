@@ -6,9 +6,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
-/* The value of `name:value` in INFO's text; empty when there is none. */
-struct span redis_info_field(struct span info, const char *name);
-/* As a whole number; 0 when there is none. */
+/* The value of `name:value` in INFO's text as a whole number; 0 when there is none. */
 int64_t redis_info_number(struct span info, const char *name);
 
 /* ERR_OK; ERR_UNREACHABLE while it loads or is a replica (that passes); ERR_REFUSED for an evicting policy,

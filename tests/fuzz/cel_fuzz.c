@@ -107,7 +107,6 @@ static void check_run(struct span source, bool check, struct arena *arena)
     struct diag diag = {0};
     if (cel_compile(&options, source, arena, &program, &diag) != ERR_OK) {
         MUST(program == NULL && diag.text[0] != '\0');
-        (void)cel_diag_caret(source, &diag, arena);
         return;
     }
     check_facts(program);
@@ -124,7 +123,6 @@ static void check_run(struct span source, bool check, struct arena *arena)
         buf_free(&text);
     } else {
         MUST(result.kind == VALUE_NULL && diag.text[0] != '\0');
-        (void)cel_diag_caret(source, &diag, arena);
     }
     cel_program_close(program);
 }

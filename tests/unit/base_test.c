@@ -154,26 +154,15 @@ static void uuids(void **state)
 {
     (void)state;
     /* RFC 9562, appendix A.4 */
-    unsigned char dns[UUID_BYTES];
-    assert_int_equal(uuid_parse(SPAN_LITERAL("6ba7b810-9dad-11d1-80b4-00C04FD430C8"), dns), ERR_OK);
+    static const unsigned char dns[UUID_BYTES] = {0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1,
+                                                  0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8};
     unsigned char uuid[UUID_BYTES];
     struct span parts[] = {SPAN_LITERAL("www"), SPAN_LITERAL("example"), SPAN_LITERAL("com")};
     uuid_v5(dns, parts, 3, '.', uuid);
     char text[UUID_TEXT_BYTES];
     uuid_format(uuid, text);
     assert_span_equal(span_make(text, sizeof text), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
-
-    unsigned char other[UUID_BYTES];
-    uuid_v4(uuid);
-    uuid_v4(other);
-    assert_int_equal(uuid[6] >> 4, 4);
-    assert_int_equal(uuid[8] >> 6, 2);
-    assert_memory_not_equal(uuid, other, UUID_BYTES);
     assert_true(uuid_random_u64() != 0);
-
-    assert_int_equal(uuid_parse(SPAN_LITERAL("6ba7b810-9dad-11d1-80b4-00c04fd430c"), uuid), ERR_SYNTAX);
-    assert_int_equal(uuid_parse(SPAN_LITERAL("6ba7b810x9dad-11d1-80b4-00c04fd430c8"), uuid), ERR_SYNTAX);
-    assert_int_equal(uuid_parse(SPAN_LITERAL("6ba7b810-9dad-11d1-80b4-00c04fd430g8"), uuid), ERR_SYNTAX);
 }
 
 struct number {

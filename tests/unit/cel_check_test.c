@@ -163,30 +163,6 @@ static void test_accepted(void **state)
     }
 }
 
-static void test_caret(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *source, *caret;
-    } cases[] = {
-        {"x + 1", "  x + 1\n  ^\n"},
-        {"\"é\" == x", "  \"é\" == x\n         ^\n"},
-        {"event.a &&\n\t(x == 1)", "  \t(x == 1)\n  \t ^\n"},
-        {"event.a +", "  event.a +\n           ^\n"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct cel_program *program;
-        struct diag diag;
-        assert_int_not_equal(compile(cases[i].source, &program, &diag), ERR_OK);
-        struct span caret = cel_diag_caret(span_from_text(cases[i].source), &diag, &arena);
-        if (!span_equal_text(caret, cases[i].caret))
-            fail_msg("expected\n%s\ngot\n%.*s", cases[i].caret, SPAN_PRINTF(caret));
-    }
-    assert_int_equal(cel_diag_caret(SPAN_LITERAL("x"), &(struct diag){0}, &arena).size, 0);
-    assert_int_equal(cel_diag_caret(SPAN_LITERAL("x"), &(struct diag){.line = 5, .column = 1}, &arena).size,
-                     0);
-}
-
 /* What is read, as text: names separated by spaces, "*" for all. */
 static const char *reads(const struct cel_program *program, uint32_t slot)
 {
@@ -227,20 +203,6 @@ static void test_reads(void **state)
                      cases[i].source, cases[i].event, cases[i].profile, event, profile);
         assert_int_equal(cel_reads_variable(program, EVENT), cases[i].event[0] != '\0');
     }
-}
-
-static void test_reads_only(void **state)
-{
-    (void)state;
-    const uint64_t event = 1u << EVENT, meta = 1u << META;
-    assert_true(cel_reads_only(compiled("event.a == 1"), event));
-    assert_true(cel_reads_only(compiled("event.a == meta.id"), event | meta));
-    assert_true(cel_reads_only(compiled("true"), 0));
-    assert_false(cel_reads_only(compiled("event.a == meta.id"), event));
-    assert_false(cel_reads_only(compiled("event.a == profile.b"), event));
-    assert_false(cel_reads_only(compiled("event.a == user.id"), event));
-    assert_false(cel_reads_only(compiled("count(\"a\", \"1d\") > 1"), event));
-    assert_false(cel_reads_only(compiled("last(\"a\") == null"), event));
 }
 
 static void test_counters(void **state)
@@ -336,9 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_accepted, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_caret, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reads_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tests, setup, teardown),
     };

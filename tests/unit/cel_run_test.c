@@ -353,9 +353,7 @@ static void test_predicate_runs_alone(void **state)
     cel_program_close(program);
 }
 
-/* --- keys
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- keys ---- */
 
 static void test_print(void **state)
 {

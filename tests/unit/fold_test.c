@@ -212,8 +212,7 @@ static void a_cancel_ends_a_deferred_restart(void **state)
               "next never"));
 }
 
-/* --- settled records -------------------------------------------------------------------------------------
- */
+/* ---- settled records ---- */
 
 static void an_outdated_settled_has_no_effect(void **state)
 {

@@ -57,10 +57,6 @@ WARN_UNUSED enum err cel_compile(const struct cel_options *options, struct span 
 /* Gives back what is not in the arena. NULL is allowed. */
 void cel_program_close(struct cel_program *program);
 
-/* The line of `source` that `diag` points at and below it a caret, both indented by two spaces and
- * ended by a newline; empty when there is no place. For messages of compile and eval alike. */
-struct span cel_diag_caret(struct span source, const struct diag *diag, struct arena *arena);
-
 /* --- what a program asks of its user's history ------------------------------------------------ */
 
 /* One count(...) of a program. Two counters are the same when name, window and predicate_text are. */
@@ -119,10 +115,6 @@ bool cel_print(struct value value, struct arena *arena, struct span *text);
 enum value_kind cel_result_kind(const struct cel_program *program);
 
 bool cel_reads_variable(const struct cel_program *program, uint32_t slot);
-
-/* True when it reads no slot but those in `slots` (bit i: slot i) and has no counters: it can be decided
- * from these alone. */
-bool cel_reads_only(const struct cel_program *program, uint64_t slots);
 
 /* Which attributes of the variable in a slot the program may read: x for event.x, event["x"], has(event.x).
  * `all` when the variable is also used otherwise (event[name], a macro over it, passed to a function).

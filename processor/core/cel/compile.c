@@ -50,9 +50,7 @@ static struct cel_instruction *instruction_at(struct cel_compiler *compiler, siz
     return &compiler->program->code[at];
 }
 
-/* --- constants
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- constants ---- */
 
 static struct cel_fact emit_constant(struct cel_compiler *compiler, struct cel_place place,
                                      struct value value)
@@ -194,9 +192,7 @@ static struct cel_fact emit_index(struct cel_compiler *compiler, const struct ce
     return target.constant && index.constant ? cel_fold(compiler, start, node->place, fact) : fact;
 }
 
-/* --- operators
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- operators ---- */
 
 static struct cel_fact emit_unary(struct cel_compiler *compiler, const struct cel_node *node,
                                   struct cel_fact target, size_t start)
@@ -285,9 +281,7 @@ static struct cel_fact emit_conditional(struct cel_compiler *compiler, const str
                                                              : fact;
 }
 
-/* --- macros
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- macros ---- */
 
 static struct cel_fact emit_macro(struct cel_compiler *compiler, const struct cel_node *node,
                                   struct cel_fact range)
@@ -325,9 +319,7 @@ static struct cel_fact emit_macro(struct cel_compiler *compiler, const struct ce
     return (struct cel_fact){.kind = node->detail >= CEL_MACRO_FILTER ? VALUE_LIST : VALUE_BOOL};
 }
 
-/* --- the walk
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the walk ---- */
 
 static struct cel_fact emit_elements(struct cel_compiler *compiler, const struct cel_node *node)
 {
@@ -408,9 +400,7 @@ struct cel_fact cel_emit(struct cel_compiler *compiler, struct cel_node *top)
     return fact;
 }
 
-/* --- the whole
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static struct cel_program *new_program(struct cel_compiler *compiler)
 {

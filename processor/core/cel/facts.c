@@ -11,16 +11,6 @@ bool cel_reads_variable(const struct cel_program *program, uint32_t slot)
     return slot < program->slot_count && program->slots[slot].read;
 }
 
-bool cel_reads_only(const struct cel_program *program, uint64_t slots)
-{
-    if (program->reads_untracked || program->counter_count != 0 || program->last_name_count != 0)
-        return false;
-    for (uint32_t i = 0; i < program->slot_count && i < CEL_TRACKED_SLOTS; i++)
-        if (program->slots[i].read && (slots >> i & 1) == 0)
-            return false;
-    return true;
-}
-
 struct cel_reads cel_reads_of(const struct cel_program *program, uint32_t slot)
 {
     return slot < program->slot_count ? program->slots[slot].reads : (struct cel_reads){0};
@@ -46,9 +36,7 @@ const struct cel_test *cel_tests(const struct cel_program *program, size_t *coun
     return program->tests;
 }
 
-/* --- tests
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- tests ---- */
 
 /* event.page["kind"]: a variable and names selected from it. */
 static bool read_path(struct cel_compiler *compiler, struct cel_node *top, struct cel_test *test)

@@ -75,26 +75,3 @@ void cel_fault_describe(const struct cel_program *program, struct value fault, s
         (void)diag_set(diag, ERR_OK, (int)place.line, (int)place.column, "%.*s%.*s%s", (int)(slot - text),
                        text, SPAN_PRINTF(name), slot + 2);
 }
-
-struct span cel_diag_caret(struct span source, const struct diag *diag, struct arena *arena)
-{
-    if (diag->line <= 0 || diag->column <= 0)
-        return SPAN_LITERAL("");
-    size_t start = 0;
-    for (int line = 1; line < diag->line; line++) {
-        const char *end =
-            start < source.size ? memchr(source.data + start, '\n', source.size - start) : NULL;
-        if (end == NULL)
-            return SPAN_LITERAL("");
-        start = (size_t)(end - source.data) + 1;
-    }
-    const char *end = start < source.size ? memchr(source.data + start, '\n', source.size - start) : NULL;
-    struct span line = span_slice(source, start, end == NULL ? source.size : (size_t)(end - source.data));
-    /* A tab in the line stays one below it, so that the caret stands under its character. */
-    char *blanks = arena_alloc_aligned(arena, line.size + 1, 1);
-    size_t count = 0;
-    for (size_t i = 0; i < line.size && (int)count < diag->column - 1; i++)
-        if (((unsigned char)line.data[i] & 0xC0) != 0x80)
-            blanks[count++] = line.data[i] == '\t' ? '\t' : ' ';
-    return arena_printf(arena, "  %.*s\n  %.*s^\n", SPAN_PRINTF(line), (int)count, blanks);
-}

@@ -73,8 +73,7 @@ static struct cel_token fail(struct cel_lexer *lexer, struct cel_token token, en
     return token;
 }
 
-/* --- numbers ---------------------------------------------------------------------------------------------
- */
+/* ---- numbers ---- */
 
 static struct cel_token double_token(struct cel_lexer *lexer, struct cel_token token, bool negative)
 {
@@ -162,8 +161,7 @@ static struct cel_token number_token(struct cel_lexer *lexer, struct cel_token t
                      : integer_token(lexer, token, digits, base, negative, is_unsigned);
 }
 
-/* --- strings ---------------------------------------------------------------------------------------------
- */
+/* ---- strings ---- */
 
 /* The length of the prefix of a string literal here (r, b, br and capitals), or -1 when there is none. */
 static int text_prefix(const struct cel_lexer *lexer, bool *raw, bool *bytes)
@@ -202,8 +200,7 @@ static struct cel_token text_token(struct cel_lexer *lexer, struct cel_token tok
     return token;
 }
 
-/* --- the rest --------------------------------------------------------------------------------------------
- */
+/* ---- the rest ---- */
 
 static struct cel_token name_token(struct cel_lexer *lexer, struct cel_token token)
 {

@@ -66,8 +66,6 @@ void cel_note_read(struct cel_compiler *compiler, uint32_t slot, const struct sp
     struct cel_slot_reads *slot_reads = &compiler->program->slots[slot];
     struct cel_reads *reads = &slot_reads->reads;
     slot_reads->read = true;
-    if (slot >= CEL_TRACKED_SLOTS)
-        compiler->program->reads_untracked = true;
     if (attribute == NULL) {
         reads->all = true;
         return;

@@ -166,8 +166,7 @@ static struct cel_node *parse_map(struct parser *parser, struct cel_place place)
     return node;
 }
 
-/* --- macros ----------------------------------------------------------------------------------------------
- */
+/* ---- macros ---- */
 
 /* has(e.f): its argument, a selection, becomes the node. */
 static struct cel_node *expand_has(struct parser *parser, struct cel_node *call)
@@ -220,8 +219,7 @@ static struct cel_node *expand_macro(struct parser *parser, struct cel_node *cal
     return call;
 }
 
-/* --- primaries and members -------------------------------------------------------------------------------
- */
+/* ---- primaries and members ---- */
 
 static struct cel_node *parse_name(struct parser *parser, bool absolute)
 {
@@ -325,8 +323,7 @@ static struct cel_node *parse_member(struct parser *parser)
     }
 }
 
-/* --- operators -------------------------------------------------------------------------------------------
- */
+/* ---- operators ---- */
 
 /* ! and - before a member. A minus directly before a number is part of it. */
 static struct cel_node *parse_unary(struct parser *parser)

@@ -81,7 +81,6 @@ struct cel_program {
     struct span *variables;       /* their names */
     struct cel_slot_reads *slots; /* one for each variable */
     size_t slot_count;
-    bool reads_untracked; /* a slot from CEL_TRACKED_SLOTS up */
 };
 
 /* --- faults: errors as values, inside an evaluation only

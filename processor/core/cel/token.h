@@ -60,8 +60,7 @@ struct cel_token cel_lexer_next(struct cel_lexer *lexer, bool negative);
 /* Words that are no identifiers, though they may follow a dot. */
 bool cel_is_reserved(struct span name);
 
-/* --- literals ------------------------------------------------------------------------------------------
- */
+/* ---- literals ---- */
 
 /* The value of a string or bytes literal's body (without quotes), escapes decoded unless raw; NULL and, or
  * what is wrong. The text goes to `arena` when it differs from the source. */
