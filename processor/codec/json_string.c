@@ -1,13 +1,6 @@
+#include "base/hex.h"
 #include "base/utf8.h"
 #include "codec/json_reader.h"
-
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    char lower = (char)(digit | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 /* Four hexadecimal digits; -1 when they are not there. */
 static int32_t read_hex4(const char *at, const char *end)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 /* What follows the handler. */
@@ -26,30 +27,13 @@ static const struct http_route routes[] = {
     {"GET", "/v1/users/{id}/explain", http_user_explain, WAITS, .query = "campaign"},
 };
 
-static int hex_digit(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    byte = (char)(byte | 0x20);
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 enum err http_percent_decode(struct span text, struct arena *arena, struct span *decoded)
 {
     char *out = arena_alloc(arena, text.size + 1);
-    size_t size = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        char byte = text.data[i];
-        if (byte == '%') {
-            int high = i + 2 < text.size ? hex_digit(text.data[i + 1]) : -1;
-            int low = i + 2 < text.size ? hex_digit(text.data[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return ERR_SYNTAX;
-            byte = (char)(high << 4 | low);
-            i += 2;
-        }
-        out[size++] = byte;
-    }
+    size_t size;
+    enum err error = hex_percent_decode(text, out, &size);
+    if (error != ERR_OK)
+        return error;
     out[size] = '\0';
     *decoded = span_make(out, size);
     return utf8_valid(*decoded) ? ERR_OK : ERR_SYNTAX;

@@ -1,7 +1,10 @@
 #include "redis/redis_url.h"
 
+#include "base/hex.h"
+
 #define DEFAULT_PORT 6379
 #define DATABASE_MAX 65535
+#define TEXT_MAX 256 /* of any part, with its NUL */
 
 static enum err refuse(struct diag *diag, const char *why)
 {
@@ -17,7 +20,7 @@ static bool take(struct span *text, const char *prefix)
     return true;
 }
 
-/* The index of the first (or last) `byte`; the size when there is none. */
+/* The index of the first `byte`; the size when there is none. */
 static size_t find(struct span text, char byte)
 {
     size_t at = 0;
@@ -26,6 +29,7 @@ static size_t find(struct span text, char byte)
     return at;
 }
 
+/* Likewise of the last. */
 static size_t find_last(struct span text, char byte)
 {
     size_t at = text.size;
@@ -34,36 +38,17 @@ static size_t find_last(struct span text, char byte)
     return at == 0 ? text.size : at - 1;
 }
 
-static int hex_digit(char c)
+/* Copies with %XX decoded and a NUL; false when it is malformed, holds a NUL or needs more than `to_bytes`,
+ * which is at most TEXT_MAX. */
+static bool decode(struct span from, char *to, size_t to_bytes)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* Copies with %XX decoded and a NUL; false when it does not fit or is malformed. */
-static bool decode(struct span from, char *to, size_t size)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < from.size; i++) {
-        char c = from.data[i];
-        if (c == '%') {
-            int high = i + 2 < from.size ? hex_digit(from.data[i + 1]) : -1;
-            int low = i + 2 < from.size ? hex_digit(from.data[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        if (c == '\0' || used + 1 >= size)
-            return false;
-        to[used++] = c;
-    }
-    to[used] = '\0';
+    char decoded[3 * TEXT_MAX];
+    size_t size;
+    if (from.size > sizeof(decoded) || hex_percent_decode(from, decoded, &size) != ERR_OK ||
+        size >= to_bytes || memchr(decoded, '\0', size) != NULL)
+        return false;
+    memcpy(to, decoded, size);
+    to[size] = '\0';
     return true;
 }
 

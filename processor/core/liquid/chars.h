@@ -67,6 +67,5 @@ size_t utf8_size(struct span text);
 size_t utf8_count(struct span text);
 /* The byte at which character `index` begins; the text's size when it has no more. */
 size_t utf8_offset(struct span text, size_t index);
-bool utf8_is_valid(struct span text);
 
 #endif

@@ -1,4 +1,6 @@
 /* Filters for HTML, URLs and Base64. */
+#include "base/hex.h"
+#include "base/utf8.h"
 #include "core/liquid/chars.h"
 #include "core/liquid/filter_common.h"
 #include "core/liquid/filters.h"
@@ -170,14 +172,6 @@ FILTER_FUNCTION(url_encode)
     return text_value(&result);
 }
 
-static int hex_value(char c)
-{
-    if (char_is_digit(c))
-        return c - '0';
-    c = char_to_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 FILTER_FUNCTION(url_decode)
 {
     NO_ARGUMENTS;
@@ -188,17 +182,16 @@ FILTER_FUNCTION(url_decode)
     size_t size = 0;
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
-        bool is_code = c == '%' && text.size - i > 2 && hex_value(text.data[i + 1]) >= 0 &&
-                       hex_value(text.data[i + 2]) >= 0;
-        if (is_code) {
-            decoded[size++] = (char)(hex_value(text.data[i + 1]) * 16 + hex_value(text.data[i + 2]));
+        int code = hex_percent_byte(text, i);
+        if (code >= 0) {
+            decoded[size++] = (char)code;
             i += 2;
         } else {
             decoded[size++] = c == '+' ? ' ' : c;
         }
     }
     struct span result = span_make(decoded, size);
-    if (!utf8_is_valid(result))
+    if (!utf8_valid(result))
         run_fail(run, ERR_INVALID, "what url_decode gives is not valid UTF-8");
     return value_string(result);
 }
@@ -282,7 +275,7 @@ static struct value decode_base64(struct run *run, struct span text, bool url_sa
     if (text.size % 4 != 0 || !decode_groups(text, url_safe, decoded, &size))
         run_fail(run, ERR_INVALID, "the text is not valid Base64");
     /* Everything printed ends in JSON and in messages: bytes that are no text cannot. */
-    if (!utf8_is_valid(span_make(decoded, size)))
+    if (!utf8_valid(span_make(decoded, size)))
         run_fail(run, ERR_INVALID, "the decoded Base64 is not valid UTF-8");
     return value_string(span_make(decoded, size));
 }

@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "core/liquid/chars.h"
 #include "core/liquid/parser.h"
 
@@ -80,7 +81,7 @@ static const struct body *read_unit(struct parser *parser)
     parser->source = &source;
     if (unit->source.size > MAX_SOURCE_BYTES)
         parser_fail(parser, ERR_LIMIT, source.at, "the template is larger than %u bytes", MAX_SOURCE_BYTES);
-    if (!utf8_is_valid(unit->source))
+    if (!utf8_valid(unit->source))
         parser_fail(parser, ERR_SYNTAX, source.at, "the template is not valid UTF-8");
     struct body_builder builder = body_builder_make(parser);
     struct piece end = parser_read_body(parser, &builder);
