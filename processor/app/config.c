@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -343,7 +344,7 @@ static void drop_own_source(struct loader *loader)
 static void check_source_topic(struct loader *loader, struct span topic)
 {
     static const char *const own[] = {"journal", "campaigns", "dlq"};
-    if (span_equal(topic, config_topic(loader->config, "events", loader->arena)))
+    if (span_equal(topic, loader->config->events.topic))
         complain(loader,
                  arena_printf(loader->arena,
                               "`sources`: the topic %.*s is always read, as JSON with the default mapping; "
@@ -386,6 +387,14 @@ static void check_whole(struct loader *loader, struct span path)
     }
 }
 
+static void events_source_make(struct config *config, struct arena *arena)
+{
+    const struct mapping_spec json = {.format = MAPPING_JSON};
+    config->events = (struct config_source){.topic = config_topic(config, "events", arena)};
+    enum err error = mapping_compile(&json, arena, &config->events.mapping, NULL);
+    assert(error == ERR_OK); /* the format's own places */
+}
+
 static const char *variable_value(const char *const *environment, const char *name)
 {
     size_t size = strlen(name);
@@ -413,6 +422,7 @@ enum err config_load(const struct config_input *input, struct arena *arena, stru
         return error;
     load_environment(&loader, input->environment);
     load_flags(&loader, input->flags, input->flag_count);
+    events_source_make(loader.config, arena);
     if (!loader.failed)
         check_whole(&loader, span_from_text(path));
     property_sort(&loader.kafka);

@@ -49,8 +49,9 @@ struct config {
     /* For librdkafka, in order of name; bootstrap.servers is among them. */
     const struct config_property *kafka;
     size_t kafka_count;
-    const struct config_source *sources; /* without the topic PREFIXevents, which is always read */
+    const struct config_source *sources; /* without `events`, which is always read */
     size_t source_count;
+    struct config_source events;                   /* the topic PREFIXevents, what HTTP takes: plain JSON */
     struct name_set profile_attributes;            /* what the fold keeps of profiles */
     const struct config_property *outbound_topics; /* channel -> topic, where topics.out names one */
     size_t outbound_topic_count;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "app/own_topics.h"
-#include "app/registry.h"
+#include "app/stored_campaigns.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "codec/policy_yaml.h"
@@ -13,24 +13,15 @@
 #include "kafka/kafka_client.h"
 #include "redis/redis_store.h"
 
-#define ANSWER_MS 10000
-
 struct user_view {
     struct arena arena;
     struct kafka_properties kafka;
     struct redis_store *store;
-    struct registry *registry;
-    const struct registry_snapshot *campaigns; /* of the registry's, once it was asked for */
-    struct definitions *definitions;
-    bool shared; /* the definitions are somebody else's */
+    struct stored_campaigns stored;            /* zero beside a running process */
+    struct definitions *definitions;           /* of `stored`, or that process's */
+    const struct registry_snapshot *campaigns; /* in force; NULL: not asked for yet */
     struct user_state state;
 };
-
-static bool find_definition(void *self, struct span id, uint32_t version,
-                            struct campaign_definition *definition)
-{
-    return registry_definition_wait(self, id, version, ANSWER_MS, definition) == ERR_OK;
-}
 
 static enum err open_store(const struct config *config, struct user_view *view, struct diag *diag)
 {
@@ -45,21 +36,9 @@ static enum err open_services(const struct config *config, const struct log *log
     if (error != ERR_OK)
         return error;
     view->kafka = own_kafka_properties(config, &view->arena);
-    struct registry_options options = {.properties = &view->kafka,
-                                       .log = log,
-                                       .topic = config_topic(config, "campaigns", &view->arena).data};
-    error = registry_open(&options, &view->registry, diag);
-    if (error != ERR_OK)
-        return error;
-    struct definition_source source = {view->registry, find_definition};
-    view->definitions = definitions_new(&source, log);
-    error = registry_wait(view->registry, registry_ask(view->registry), ANSWER_MS);
-    if (error == ERR_OK)
-        return ERR_OK;
-    char trouble[256];
-    registry_trouble(view->registry, trouble, sizeof trouble);
-    return diag_set(diag, ERR_UNREACHABLE, 0, 0, "Kafka: %s",
-                    trouble[0] != '\0' ? trouble : err_sentence(error));
+    error = stored_campaigns_open(config, &view->kafka, log, &view->arena, &view->stored, diag);
+    view->definitions = view->stored.definitions;
+    return error;
 }
 
 static enum err read_state(const struct config *config, struct span user, struct user_view *view,
@@ -113,7 +92,6 @@ enum err user_view_open_shared(const struct config *config, struct span user,
 {
     struct user_view *view = view_new();
     view->definitions = definitions;
-    view->shared = true;
     return finish(config, user, view, open_store(config, view, diag), made, diag);
 }
 
@@ -121,11 +99,9 @@ void user_view_close(struct user_view *view)
 {
     if (view == NULL)
         return;
-    if (!view->shared)
-        definitions_free(view->definitions);
     if (view->campaigns != NULL)
-        registry_release(view->registry, view->campaigns);
-    registry_close(view->registry);
+        registry_release(view->stored.registry, view->campaigns);
+    stored_campaigns_close(&view->stored);
     if (view->store != NULL)
         redis_store_close(view->store);
     arena_destroy(&view->arena);
@@ -161,14 +137,14 @@ struct span user_view_channel(struct user_view *view, struct span campaign, uint
 static const struct campaign_log *campaigns_of(struct user_view *view)
 {
     if (view->campaigns == NULL)
-        view->campaigns = registry_acquire(view->registry);
+        view->campaigns = registry_acquire(view->stored.registry);
     return view->campaigns->log;
 }
 
 const struct policy *user_view_policy(struct user_view *view)
 {
     const struct policy *policy;
-    if (view->registry == NULL ||
+    if (view->stored.registry == NULL ||
         definitions_policy(view->definitions, campaigns_of(view)->policy.version, &policy) != ERR_OK)
         return policy_empty();
     return policy;
@@ -176,6 +152,6 @@ const struct policy *user_view_policy(struct user_view *view)
 
 const struct campaign_item *user_view_campaign(struct user_view *view, struct span id)
 {
-    assert(view->registry != NULL);
+    assert(view->stored.registry != NULL);
     return campaign_log_find(campaigns_of(view), id);
 }

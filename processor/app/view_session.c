@@ -4,7 +4,7 @@
 
 #include "app/journal_replay.h"
 #include "app/own_topics.h"
-#include "app/registry.h"
+#include "app/stored_campaigns.h"
 #include "base/memory.h"
 #include "icu/icu_locale.h"
 #include "kafka/kafka_log.h"
@@ -18,37 +18,10 @@ struct view_session {
     struct worker_shared shared;
     struct redis_store *store;
     struct store_port store_port;
-    struct registry *registry;
-    struct definitions *definitions;
+    struct stored_campaigns campaigns;
     struct locale_port locale;
     bool has_locale;
 };
-
-static bool find_definition(void *self, struct span id, uint32_t version,
-                            struct campaign_definition *definition)
-{
-    return registry_definition_wait(self, id, version, ANSWER_MS, definition) == ERR_OK;
-}
-
-static enum err open_registry(struct view_session *session, struct diag *diag)
-{
-    struct registry_options options = {
-        .properties = &session->kafka,
-        .log = session->shared.log,
-        .topic = config_topic(session->shared.config, "campaigns", &session->arena).data};
-    enum err error = registry_open(&options, &session->registry, diag);
-    if (error != ERR_OK)
-        return error;
-    struct definition_source source = {session->registry, find_definition};
-    session->definitions = definitions_new(&source, session->shared.log);
-    error = registry_wait(session->registry, registry_ask(session->registry), ANSWER_MS);
-    if (error == ERR_OK)
-        return ERR_OK;
-    char trouble[256];
-    registry_trouble(session->registry, trouble, sizeof trouble);
-    return diag_set(diag, ERR_UNREACHABLE, 0, 0, "Kafka: %s",
-                    trouble[0] != '\0' ? trouble : err_sentence(error));
-}
 
 static enum err open_parts(struct view_session *session, struct diag *diag)
 {
@@ -63,7 +36,10 @@ static enum err open_parts(struct view_session *session, struct diag *diag)
         return error;
     session->store_port = redis_store_port(session->store);
     error = session->store_port.check(session->store_port.self, diag);
-    return error != ERR_OK ? error : open_registry(session, diag);
+    if (error != ERR_OK)
+        return error;
+    return stored_campaigns_open(config, &session->kafka, session->shared.log, &session->arena,
+                                 &session->campaigns, diag);
 }
 
 enum err view_session_open(const struct config *config, const struct log *log, struct view_session **made,
@@ -83,7 +59,7 @@ enum err view_session_open(const struct config *config, const struct log *log, s
         .decisions_topic = config_topic(config, "decisions", &session->arena),
     };
     enum err error = open_parts(session, diag);
-    session->shared.definitions = session->definitions;
+    session->shared.definitions = session->campaigns.definitions;
     if (error == ERR_OK)
         *made = session;
     else
@@ -95,8 +71,7 @@ void view_session_close(struct view_session *session)
 {
     if (session == NULL)
         return;
-    definitions_free(session->definitions);
-    registry_close(session->registry);
+    stored_campaigns_close(&session->campaigns);
     if (session->store != NULL)
         redis_store_close(session->store);
     if (session->has_locale)
@@ -125,6 +100,21 @@ static enum err fold_to(void *self, int64_t offset, struct diag *diag)
     return journal_replay_to(self, offset, diag);
 }
 
+/* The view, at `head`, against what the replay comes to. */
+static enum err compare(struct view_session *session, struct journal_replay *replay, int64_t head,
+                        int32_t partition, struct view_report *report, struct diag *diag)
+{
+    const struct view_reference reference = {replay, fold_to, journal_replay_store(replay)};
+    if (head == STORE_NO_HEAD && journal_replay_log_end(replay) == 0)
+        return ERR_OK;
+    if (head != STORE_NO_HEAD && head >= journal_replay_log_start(replay))
+        return view_check(&session->store_port, &reference, partition, report, diag);
+    tell_partition(report, partition,
+                   head == STORE_NO_HEAD ? SPAN_LITERAL("no view")
+                                         : SPAN_LITERAL("stands before the journal's start"));
+    return ERR_OK;
+}
+
 enum err view_session_check(struct view_session *session, int32_t partition, struct view_report *report,
                             struct diag *diag)
 {
@@ -133,18 +123,9 @@ enum err view_session_check(struct view_session *session, int32_t partition, str
     enum err error = journal_replay_open(&session->shared, &session->locale, partition, &replay, diag);
     if (error != ERR_OK)
         return error;
-    const struct view_reference reference = {replay, fold_to, journal_replay_store(replay)};
     error = head_read(session, partition, &head, diag);
-    if (error != ERR_OK)
-        ;
-    else if (head == STORE_NO_HEAD && journal_replay_log_end(replay) > 0)
-        tell_partition(report, partition, SPAN_LITERAL("no view"));
-    else if (head == STORE_NO_HEAD)
-        ;
-    else if (head < journal_replay_log_start(replay))
-        tell_partition(report, partition, SPAN_LITERAL("stands before the journal's start"));
-    else
-        error = view_check(&session->store_port, &reference, partition, report, diag);
+    if (error == ERR_OK)
+        error = compare(session, replay, head, partition, report, diag);
     journal_replay_close(replay);
     return error;
 }

@@ -32,21 +32,13 @@ struct topic_input {
 
 /* ---- opening ---- */
 
-static const struct config_source *source_find(struct topic_input *input, struct span topic)
+static const struct config_source *source_find(const struct config *config, struct span topic)
 {
-    const struct config *config = input->config;
     for (size_t i = 0; i < config->source_count; i++) {
         if (span_equal(config->sources[i].topic, topic))
             return &config->sources[i];
     }
-    struct span own = config_topic(config, "events", input->arena);
-    if (!span_equal(topic, own))
-        return NULL;
-    const struct mapping_spec json = {.format = MAPPING_JSON};
-    struct config_source *source = ARENA_NEW(input->arena, struct config_source);
-    source->topic = own;
-    enum err error = mapping_compile(&json, input->arena, &source->mapping, NULL);
-    return error == ERR_OK ? source : NULL;
+    return span_equal(topic, config->events.topic) ? &config->events : NULL;
 }
 
 static enum err lane_open(struct topic_input *input, struct lane *lane, int64_t since_ms, struct diag *diag)
@@ -99,7 +91,7 @@ static void schemas_give(struct topic_input *input, const struct config_source *
 static enum err topic_open(struct topic_input *input, struct span topic, int64_t since_ms,
                            struct diag *diag)
 {
-    const struct config_source *source = source_find(input, topic);
+    const struct config_source *source = source_find(input->config, topic);
     if (source == NULL)
         return diag_set(
             diag, ERR_NOT_FOUND, 0, 0,

@@ -15,8 +15,7 @@ struct http_context {
     struct process *process;
     struct arena arena;
     struct kafka_publisher *events; /* into PREFIX + events */
-    struct mapping events_mapping;  /* as the intake reads that topic */
-    struct record_limits limits;    /* likewise */
+    struct record_limits limits;    /* as the intake has them */
     pthread_mutex_t applying;       /* one change of campaigns at a time */
     pthread_mutex_t simulating;     /* and one simulation: it takes a whole core */
 };

@@ -58,7 +58,7 @@ static enum err judge(struct intake_request *intake, struct element *element, st
         .value = element->text,
     };
     struct event event;
-    enum err error = source_record_read_event(&record, &context->events_mapping, &context->limits,
+    enum err error = source_record_read_event(&record, &context->config->events.mapping, &context->limits,
                                               intake->request->arena, &event, diag);
     if (error != ERR_OK)
         return error;

@@ -87,6 +87,8 @@ static void defaults_hold_where_nothing_is_said(void **state)
     assert_int_equal(config->intake_max_future, 300000);
     assert_int_equal(config->intake_dedupe, 3600000);
     assert_int_equal(config->policy.size, 0);
+    assert_true(span_equal_text(config->events.topic, "declic.events"));
+    assert_int_equal(config->events.mapping.format, MAPPING_JSON);
     assert_true(span_equal_text(config_topic(config, "journal", &arena), "declic.journal"));
     assert_true(
         span_equal_text(config_outbound_topic(config, SPAN_LITERAL("push"), &arena), "declic.out.push"));
