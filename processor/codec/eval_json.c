@@ -6,8 +6,7 @@
 #include "codec/json.h"
 #include "core/cel/cel.h"
 
-/* --- values from JSON
- * --------------------------------------------------------------------------------------- */
+/* ---- values from JSON ---- */
 
 static enum err decode_list(struct value json, struct arena *arena, struct value *value, struct diag *diag)
 {
@@ -101,8 +100,7 @@ enum err eval_json_decode(struct value json, struct arena *arena, struct value *
     return decode_object(json, arena, value, diag);
 }
 
-/* --- values to JSON
- * ------------------------------------------------------------------------------------------- */
+/* ---- values to JSON ---- */
 
 static void encode_list(struct value list, struct buf *out)
 {
@@ -142,8 +140,7 @@ void eval_json_encode(struct value value, struct buf *out)
         eval_wrap(value, out);
 }
 
-/* --- the line
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the line ---- */
 
 static void put_error(struct buf *out, const struct diag *diag, const char *what)
 {

@@ -5,11 +5,11 @@
 #include "base/base64.h"
 #include "base/civil.h"
 #include "codec/json.h"
+#include "core/cel/cel.h"
 
 enum { NANOS = 1000000000 };
 
-/* --- bytes, numbers, times, types
- * -------------------------------------------------------------------------------------- */
+/* ---- bytes, numbers, times, types ---- */
 
 static bool decode_bytes(struct value inner, struct arena *arena, struct value *value)
 {
@@ -95,26 +95,7 @@ static bool decode_duration(struct value inner, struct arena *arena, struct valu
 static bool decode_type(struct value inner, struct arena *arena, struct value *value)
 {
     (void)arena;
-    static const char *const names[] = {"null_type",
-                                        "bool",
-                                        "int",
-                                        "uint",
-                                        "double",
-                                        "string",
-                                        "bytes",
-                                        "list",
-                                        "map",
-                                        "type",
-                                        "google.protobuf.Timestamp",
-                                        "google.protobuf.Duration"};
-    for (size_t i = 0; inner.kind == VALUE_STRING && i < sizeof names / sizeof *names; i++) {
-        if (span_equal_text(value_span(inner), names[i])) {
-            *value = inner;
-            value->kind = VALUE_TYPE;
-            return true;
-        }
-    }
-    return false;
+    return inner.kind == VALUE_STRING && cel_find_type(value_span(inner), value);
 }
 
 const struct eval_wrapper *eval_wrapper_find(struct span name)

@@ -39,8 +39,7 @@ static bool is_iana_name(const char *name)
     return strncmp(name, "SystemV/", 8) != 0 && strcmp(name, "Etc/Unknown") != 0;
 }
 
-/* --- opening
- * ---------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static int two_digits(const char *text)
 {
@@ -113,8 +112,7 @@ static struct locale_zone *open_zone(struct span name, const char *folder)
     return zone;
 }
 
-/* --- the table of opened zones
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the table of opened zones ---- */
 
 static uint32_t hash_name(struct span name)
 {
@@ -171,8 +169,7 @@ static const struct locale_zone *zone_find(void *self, struct span name)
     return zone;
 }
 
-/* --- periods
- * ---------------------------------------------------------------------------------------------- */
+/* ---- periods ---- */
 
 static int64_t to_seconds(UDate ms)
 {
@@ -234,8 +231,7 @@ static int64_t zone_local_to_instant_s(void *self, const struct locale_zone *zon
     }
 }
 
-/* --- names
- * ---------------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 void icu_zone_id(const struct locale_zone *zone, int64_t instant_s, char id[ICU_NAME_BYTES])
 {

@@ -39,8 +39,7 @@ static void fail_here(const struct stage *stage, const char *what)
              SPAN_PRINTF(buf_span(&stage->records)));
 }
 
-/* --- words
- * ------------------------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 /* The next word of the line, or the rest of it. */
 static struct span word(const char **at)
@@ -90,8 +89,7 @@ static int64_t arrival_of(struct stage *stage, const char **at, int64_t time_ms)
     return span_equal_text(word(at), "at") ? time_of(stage, at) : time_ms;
 }
 
-/* --- records
- * ----------------------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 static void print_time(struct buf *out, int64_t time_ms)
 {
@@ -133,8 +131,7 @@ static void expect_record(struct stage *stage, const char *expected)
     stage->records.size -= first.size + 1;
 }
 
-/* --- happenings
- * -------------------------------------------------------------------------------------------- */
+/* ---- happenings ---- */
 
 static struct event event_of(struct stage *stage, const char **at)
 {
@@ -209,8 +206,7 @@ static void do_settle(struct stage *stage, const char *at)
     stage->under_way_count = 0;
 }
 
-/* --- campaigns
- * ---------------------------------------------------------------------------------------------- */
+/* ---- campaigns ---- */
 
 static void build_set(struct stage *stage)
 {
@@ -364,8 +360,7 @@ static const struct {
     {"erase", do_erase},    {"next", do_next},       {"empty", do_empty},
 };
 
-/* --- the script
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the script ---- */
 
 /* Through the binary form and back, as between two batches. The state points into the former bytes until
  * it is read anew. */

@@ -275,8 +275,7 @@ static void test_condition(void **state)
     assert_false(condition("x", NULL));
 }
 
-/* --- the host
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the host ---- */
 
 struct history {
     int64_t counts[3];

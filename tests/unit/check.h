@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/span.h"
+#include "base/buf.h"
 
 /* A copy of the bytes that ends at an unmapped page: reading one byte beyond it ends the test with a
  * fault. Give it back with guarded_free. */
@@ -43,5 +43,15 @@ static inline void guarded_free(struct span bytes)
         if (!span_equal_text(actual_, expected_))                                       \
             fail_msg("expected \"%s\", got \"%.*s\"", expected_, SPAN_PRINTF(actual_)); \
     } while (0)
+
+/* The bytes in hexadecimal: "00ff". */
+static inline void assert_hex_equal(struct span bytes, const char *hex)
+{
+    struct buf text = {0};
+    for (size_t i = 0; i < bytes.size; i++)
+        buf_printf(&text, "%02x", (unsigned char)bytes.data[i]);
+    assert_span_equal(buf_span(&text), hex);
+    buf_free(&text);
+}
 
 #endif

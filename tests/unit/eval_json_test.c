@@ -215,8 +215,7 @@ static void test_lines(void **state)
     check_line(SPAN_LITERAL("{\"expr\":\"1\"\0}"), "not JSON");
 }
 
-/* --- lines_run
- * -------------------------------------------------------------------------------------------------- */
+/* ---- lines_run ---- */
 
 static void echo(void *self, struct span line, struct arena *arena, struct buf *out)
 {

@@ -225,8 +225,7 @@ static void an_outdated_settled_has_no_effect(void **state)
               "= sent first 13:00", "next never"));
 }
 
-/* --- the life of a campaign
- * -------------------------------------------------------------------------------- */
+/* ---- the life of a campaign ---- */
 
 static const char cart_2[] = "campaign: cart\n"
                              "type: event\n"
@@ -377,8 +376,7 @@ static void the_next_year_waits_for_the_day(void **state)
               "profile 11:00 {\"city\":\"Lyon\"}", "decide +3d 00:00", "= scheduled wish +368d 09:00"));
 }
 
-/* --- limits, forgetting
- * ----------------------------------------------------------------------------------- */
+/* ---- limits, forgetting ---- */
 
 static void journeys_are_limited(void **state)
 {

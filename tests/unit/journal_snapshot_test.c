@@ -2,15 +2,6 @@
 #include "check.h"
 #include "codec/journal.h"
 
-static void expect_hex(struct span bytes, const char *hex)
-{
-    struct buf text = {0};
-    for (size_t i = 0; i < bytes.size; i++)
-        buf_printf(&text, "%02x", (unsigned char)bytes.data[i]);
-    assert_span_equal(buf_span(&text), hex);
-    buf_free(&text);
-}
-
 static struct entry next(struct journal_reader *reader)
 {
     struct entry entry;
@@ -50,18 +41,18 @@ static void golden_snapshots(void **state)
     for (size_t i = 0; i < 2; i++)
         journal_writer_add(&writer, &entries[i]);
     journal_writer_finish(&writer, &bytes);
-    expect_hex(buf_span(&bytes), "010000"
-                                 "061f"             /* a partition snapshot, 31 bytes */
-                                 "07d00f0470617274" /* sweep, taken, the part */
-                                 "0104636172740304"
-                                 "79616d6c00" /* one definition */
-                                 "010275310573746174"
-                                 "65"           /* one user */
-                                 "0514"         /* a snapshot, 20 bytes */
-                                 "0107d40fd80f" /* last, sweep, after, taken */
-                                 "020275310573746174"
-                                 "65" /* two users */
-                                 "02753200");
+    assert_hex_equal(buf_span(&bytes), "010000"
+                                       "061f"             /* a partition snapshot, 31 bytes */
+                                       "07d00f0470617274" /* sweep, taken, the part */
+                                       "0104636172740304"
+                                       "79616d6c00" /* one definition */
+                                       "010275310573746174"
+                                       "65"           /* one user */
+                                       "0514"         /* a snapshot, 20 bytes */
+                                       "0107d40fd80f" /* last, sweep, after, taken */
+                                       "020275310573746174"
+                                       "65" /* two users */
+                                       "02753200");
     struct journal_reader reader;
     assert_int_equal(journal_reader_init(&reader, buf_span(&bytes), &arena), ERR_OK);
     const struct entry part = next(&reader), users = next(&reader);

@@ -57,28 +57,19 @@ static struct value one_of_each(void)
     return value_map(one_member, 1);
 }
 
-static void expect_hex(struct span bytes, const char *hex)
-{
-    struct buf text = {0};
-    for (size_t i = 0; i < bytes.size; i++)
-        buf_printf(&text, "%02x", (unsigned char)bytes.data[i]);
-    assert_span_equal(buf_span(&text), hex);
-    buf_free(&text);
-}
-
 /* Persisted: a change here makes journals unreadable. */
 static void golden_value(void **state)
 {
     struct fixture *fixture = *state;
     value_bin_append(&fixture->block, one_of_each());
-    expect_hex(buf_span(&fixture->block), "0a0183616c6c"           /* a map of one: "all" */
-                                          "090c000201"             /* a list of twelve: null, true, false */
-                                          "030504ac02"             /* -3, 300u */
-                                          "0500000000000004c0"     /* -2.5 */
-                                          "8368c3a9070200ff"       /* text, bytes */
-                                          "0803696e74"             /* the type int */
-                                          "0b01ff93ebdc030cb40100" /* a timestamp, a duration */
-                                          "0900");
+    assert_hex_equal(buf_span(&fixture->block), "0a0183616c6c" /* a map of one: "all" */
+                                                "090c000201"   /* a list of twelve: null, true, false */
+                                                "030504ac02"   /* -3, 300u */
+                                                "0500000000000004c0"     /* -2.5 */
+                                                "8368c3a9070200ff"       /* text, bytes */
+                                                "0803696e74"             /* the type int */
+                                                "0b01ff93ebdc030cb40100" /* a timestamp, a duration */
+                                                "0900");
     struct span guarded = guarded_copy(buf_span(&fixture->block));
     struct cursor cursor = cursor_make(guarded);
     struct value read = value_bin_read(&cursor, &fixture->arena);
@@ -322,7 +313,7 @@ static void golden_block(void **state)
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
         journal_writer_add(&fixture->writer, &entries[i]);
     journal_writer_finish(&fixture->writer, &fixture->block);
-    expect_hex(
+    assert_hex_equal(
         buf_span(&fixture->block),
         "0180e485a4d766020b73686f702e6576656e7473887766554433221103c8010c" /* version, base, two lives */
         "63726d2e70726f66696c6573887766554433221103c801"
@@ -351,12 +342,13 @@ static void golden_block_of_many_users(void **state)
     slice.slice = (struct slice){.cursor = 301};
     journal_writer_add(&fixture->writer, &slice);
     journal_writer_finish(&fixture->writer, &fixture->block);
-    expect_hex(buf_span(&fixture->block), "0180e485a4d766010b73686f702e6576656e7473887766554433221103c801"
-                                          "072407000a01008f03026531000c636172745f757064617465640a0005"
-                                          "30302d6161036b3d76" /* the event about a thing */
-                                          "080f01ac020375343202037534330275"
-                                          "37"               /* a last slice of two users */
-                                          "080500ad020000"); /* an empty one */
+    assert_hex_equal(buf_span(&fixture->block),
+                     "0180e485a4d766010b73686f702e6576656e7473887766554433221103c801"
+                     "072407000a01008f03026531000c636172745f757064617465640a0005"
+                     "30302d6161036b3d76" /* the event about a thing */
+                     "080f01ac020375343202037534330275"
+                     "37"               /* a last slice of two users */
+                     "080500ad020000"); /* an empty one */
     struct journal_reader reader;
     assert_int_equal(journal_reader_init(&reader, buf_span(&fixture->block), &fixture->arena), ERR_OK);
     struct entry read = next(&reader);

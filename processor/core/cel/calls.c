@@ -14,8 +14,7 @@ static struct cel_fact emit_fault(struct cel_compiler *compiler, const struct ce
     return (struct cel_fact){.kind = VALUE_KIND_COUNT};
 }
 
-/* --- counters
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- counters ---- */
 
 static bool is_text_literal(const struct cel_node *node)
 {
@@ -133,8 +132,7 @@ static struct cel_fact emit_last(struct cel_compiler *compiler, struct cel_node 
     return (struct cel_fact){.kind = VALUE_KIND_COUNT}; /* a timestamp or null */
 }
 
-/* --- standard functions
- * --------------------------------------------------------------------------------------------- */
+/* ---- standard functions ---- */
 
 /* The index in cel_functions, or cel_function_count; *named: there is one of that name and style, whatever
  * it takes. */

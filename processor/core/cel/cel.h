@@ -109,6 +109,9 @@ bool cel_eval_condition(const struct cel_program *program, const struct cel_acti
  * and bytes that are not UTF-8. The text may point into the value. */
 bool cel_print(struct value value, struct arena *arena, struct span *text);
 
+/* The type of that name: "int", "google.protobuf.Duration". False: there is none. */
+bool cel_find_type(struct span name, struct value *type);
+
 /* --- what is known of a program before it runs ---------------------------------------------------- */
 
 /* The kind of value that it has if it has one; VALUE_KIND_COUNT when that is not known. */

@@ -93,8 +93,7 @@ struct cel_fact cel_fold(struct cel_compiler *compiler, size_t start, struct cel
     return emit_constant(compiler, place, value);
 }
 
-/* --- names and selections
- * ----------------------------------------------------------------------------------------------- */
+/* ---- names and selections ---- */
 
 /* The attribute that `node` selects from its target by name or by a literal string index; false: otherwise.
  */

@@ -43,8 +43,7 @@ size_t cel_emit_op(struct cel_compiler *compiler, struct cel_place place,
                    struct cel_instruction instruction, int stack_change);
 uint32_t cel_add_name(struct cel_compiler *compiler, struct span name);
 
-/* --- names (names.c)
- * --------------------------------------------------------------------------------------------- */
+/* ---- names (names.c) ---- */
 
 struct cel_name {
     enum { CEL_NAME_UNKNOWN, CEL_NAME_ITEM, CEL_NAME_VARIABLE, CEL_NAME_TYPE } kind;
@@ -62,15 +61,13 @@ void cel_note_read(struct cel_compiler *compiler, uint32_t slot, const struct sp
 /* "known are event, profile, now", for messages. */
 struct span cel_known_names(const struct cel_compiler *compiler);
 
-/* --- calls (calls.c)
- * ---------------------------------------------------------------------------------------------- */
+/* ---- calls (calls.c) ---- */
 
 /* A CALL whose receiver, if it has one, is on the stack already, with what is known of it. */
 struct cel_fact cel_emit_call(struct cel_compiler *compiler, struct cel_node *node,
                               struct cel_fact receiver, size_t start);
 
-/* --- kinds (kinds.c): what the checker knows
- * ----------------------------------------------------------------------- */
+/* ---- kinds (kinds.c): what the checker knows ---- */
 
 /* The kind of the result; VALUE_KIND_COUNT when not known. *clash: no values of these kinds have a result.
  */
@@ -80,8 +77,7 @@ enum value_kind cel_unary_kind(enum cel_operator operator_, enum value_kind a, b
 /* "a string", "an int". */
 const char *cel_kind_text(enum value_kind kind);
 
-/* --- folding (compile.c)
- * ------------------------------------------------------------------------------------------- */
+/* ---- folding (compile.c) ---- */
 
 /* Replaces the code from `start` on, whose operands are constants, by the constant it computes, unless that
  * is a fault. */
@@ -90,8 +86,7 @@ struct cel_fact cel_fold(struct cel_compiler *compiler, size_t start, struct cel
 /* The constant that the last instruction pushes. */
 struct value cel_last_constant(const struct cel_compiler *compiler);
 
-/* --- facts (tests.c)
- * ------------------------------------------------------------------------------------------------- */
+/* ---- facts (tests.c) ---- */
 
 /* Fills program->tests from the whole tree. */
 void cel_find_tests(struct cel_compiler *compiler, struct cel_node *root);

@@ -83,8 +83,7 @@ struct cel_program {
     size_t slot_count;
 };
 
-/* --- faults: errors as values, inside an evaluation only
- * --------------------------------------------------- */
+/* ---- faults: errors as values, inside an evaluation only ---- */
 
 enum cel_fault {
 #define FAULT(name, error, text) CEL_FAULT_##name,
@@ -106,8 +105,7 @@ static inline bool cel_is_fault(struct value value)
     return value.kind == CEL_KIND_FAULT;
 }
 
-/* --- a run, and the operations on values
- * --------------------------------------------------------------------- */
+/* ---- a run, and the operations on values ---- */
 
 struct cel_run {
     const struct cel_activation *activation;
@@ -154,12 +152,10 @@ static inline bool cel_is_number(struct value value)
     return value.kind == VALUE_INT || value.kind == VALUE_UINT || value.kind == VALUE_DOUBLE;
 }
 
-/* Type values: their names, and CEL's name of a kind. */
+/* CEL's name of a kind. */
 struct span cel_type_name(enum value_kind kind);
-bool cel_find_type(struct span name, struct value *type);
 
-/* --- functions
- * ------------------------------------------------------------------------------------------------- */
+/* ---- functions ---- */
 
 /* `args` has two elements, the second null when the overload takes one. */
 typedef struct value cel_function_body(struct cel_run *run, const struct value *args);

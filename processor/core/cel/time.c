@@ -4,8 +4,7 @@
 
 enum { SECONDS_PER_DAY = 86400 };
 
-/* --- from text
- * ---------------------------------------------------------------------------------------------- */
+/* ---- from text ---- */
 
 static struct value range_fault(struct value time)
 {
@@ -109,8 +108,7 @@ struct value cel_to_duration(struct cel_run *run, const struct value *args)
     return range_fault(cel_make_time(VALUE_DURATION, negative ? -sum : sum));
 }
 
-/* --- parts
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- parts ---- */
 
 /* ±HH:MM or HH:MM. */
 static bool fixed_offset(struct span zone, int64_t *offset_s)
