@@ -54,7 +54,8 @@ static enum err read_state(const struct config *config, struct span user, struct
     error = user_state_decode(read.states[0], user, &view->arena, &view->state);
     if (error != ERR_OK)
         return diag_set(diag, ERR_CORRUPT, 0, 0,
-                        "the user's state in Redis was written by another version of declic");
+                        "the user's state in Redis was written by another version of declic; ask with the "
+                        "version that runs");
     return ERR_OK;
 }
 

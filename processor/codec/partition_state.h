@@ -38,6 +38,7 @@ struct live_campaign {
     enum pause_treatment treatment; /* PAUSED */
 };
 
+/* Persisted: a new one goes to the end. */
 enum cursor_kind {
     CURSOR_THING,   /* an event about a thing: its followers enter */
     CURSOR_DATES,   /* a campaign's date triggers changed: who has a profile is looked at */

@@ -59,8 +59,9 @@ bool form_duration(struct form *form, const struct yaml_node *node, const char *
 /* One of `choices` (ended by NULL): its index. */
 bool form_choice(struct form *form, const struct yaml_node *node, const char *key,
                  const char *const *choices, int *choice);
-/* A percentage, 0 to 100, as hundredths of a percent, rounded up (a bucket below it is in). */
+/* A percentage, 0 to 100. */
 bool form_percent(struct form *form, const struct yaml_node *node, const char *key, double *percent);
+/* How many of the 10,000 buckets it is, rounded up: the buckets below that number are in. */
 uint32_t percent_buckets(double percent);
 /* "HH:MM" as minutes from midnight. */
 bool form_clock(struct form *form, const struct yaml_node *node, const char *key, int *minute);

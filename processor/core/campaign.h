@@ -61,6 +61,7 @@ enum when_pending {
     PENDING_UPDATE,
     PENDING_PARALLEL
 };
+/* Persisted with user states: a new one goes to the end. */
 enum trigger_kind { TRIGGER_EVENT, TRIGGER_THING, TRIGGER_YEARLY, TRIGGER_DATE };
 
 /* Of a profile, not an event. */

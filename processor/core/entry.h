@@ -66,7 +66,7 @@ struct control {
     uint64_t sequence;      /* grows with each control record of one id */
     struct span option;     /* --pending's choice, the pause's treatment; empty: the default */
     struct span definition; /* YAML text */
-    struct span snippets;   /* reserved for template snippets; empty */
+    struct span snippets;   /* of the definition: a JSON object of name and text */
     int64_t at_ms;
 };
 

@@ -22,6 +22,7 @@
         size_t capacity; \
     }
 
+/* Persisted: a new one goes to the end. */
 enum step_status {
     STEP_PENDING,
     STEP_SENT,

@@ -1,11 +1,5 @@
 /* The partition's own state: what tells a repeated intake entry, and its binary form. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "check.h"
 #include "codec/partition_state.h"
 
 static struct source_position at(int64_t floor, int64_t offset, uint32_t index)
@@ -164,6 +158,27 @@ static void the_binary_form_keeps_everything(void **unused)
     buf_free(&again);
 }
 
+/* Persisted: partition snapshots in the journal hold it. */
+static void golden_bytes(void **unused)
+{
+    (void)unused;
+    struct partition_state state;
+    struct buf bytes = {0};
+    fill(&state);
+    partition_state_encode(&state, &bytes);
+    assert_hex_equal(buf_span(&bytes), "03d00fce0f0203" /* layout, times, policy, uses */
+                                       "02016101000000000001620401099a01980101" /* campaigns */
+                                       "010473686f70070314030302000003840300" /* a life with three places */
+                                       "03030100016100000000000007"           /* cursors: a thing's, */
+                                       "6120626c6f636b01"                     /* with its event, */
+                                       "0202016203753432f0e085a4d766ffffffff0f" /* an end, */
+                                       "feffffffffffffffff010c000000"           /* upto, reason */
+                                       "030301620000050000050000"               /* a shift */
+                                       "ac0201b06dba6d0101904eab02");           /* the sweep */
+    buf_free(&bytes);
+    partition_state_free(&state);
+}
+
 static void cut_bytes_are_refused(void **unused)
 {
     (void)unused;
@@ -192,6 +207,7 @@ int main(void)
         cmocka_unit_test(another_incarnation_is_another_life),
         cmocka_unit_test(a_cursor_keeps_its_number),
         cmocka_unit_test(the_binary_form_keeps_everything),
+        cmocka_unit_test(golden_bytes),
         cmocka_unit_test(cut_bytes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
