@@ -14,8 +14,8 @@ struct cel_program;
 
 enum campaign_status { CAMPAIGN_ACTIVE = 0, CAMPAIGN_PAUSED = 1, CAMPAIGN_ARCHIVED = 2 };
 
-/* What happens to pending sends while a campaign is paused. Persisted with the partition, as the status is: a
- * new one goes to the end. */
+/* What happens to pending sends while a campaign is paused. Persisted with the partition, as the status is:
+ * a new one goes to the end. */
 enum pause_treatment {
     PAUSE_HOLD,   /* kept, decided on resume by the late policy */
     PAUSE_SHIFT,  /* kept, moved by the length of the pause on resume */

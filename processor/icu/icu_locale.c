@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unicode/uloc.h>
 #include <unicode/ustring.h>
-#include <unicode/uversion.h>
 
 #include "base/memory.h"
 #include "icu/icu_internal.h"

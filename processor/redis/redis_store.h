@@ -1,4 +1,5 @@
-/* The view in Redis (>= 6.2): one store_port on two connections.
+/* The view in Redis (>= 6.2; a full one settles and cancels from 7.0 on): one store_port on two
+ * connections.
  *
  * A fold reads under WATCH on one connection and commits with MULTI/EXEC there; everything else travels on
  * the other, so that firing never breaks a fold's watch. Connections are made anew when they break. All

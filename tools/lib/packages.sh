@@ -8,8 +8,8 @@ packages_for() {
     case "$1" in
     build)
         printf '%s\n' build-essential cmake ninja-build pkg-config librdkafka-dev libavro-dev libhiredis-dev \
-            libmicrohttpd-dev libcyaml-dev libyaml-dev libjansson-dev libicu-dev libcurl4-openssl-dev libre2-dev libjemalloc-dev \
-            libsimdjson-dev libcmocka-dev tzdata
+            libmicrohttpd-dev libyaml-dev libjansson-dev libicu-dev libcurl4-openssl-dev libre2-dev libjemalloc-dev \
+            libcmocka-dev tzdata
         ;;
     redis) printf '%s\n' redis-server ;;
     java) printf '%s\n' default-jre-headless ;;
