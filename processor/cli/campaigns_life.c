@@ -48,7 +48,9 @@ static int run(const struct cli_call *call, enum control_kind kind, struct span 
         for (int i = 0; i < call->argument_count; i++)
             printf("%.*s: %s%s\n", SPAN_PRINTF(changes[i].item.id),
                    campaign_status_name(changes[i].item.status),
-                   changes[i].action == CHANGE_NONE ? " already" : "");
+                   changes[i].action != CHANGE_NONE ? ""
+                   : option.size == 0               ? " already"
+                                                    : " already; what is pending stays as that pause says");
     apply_close(writer);
     return code;
 }

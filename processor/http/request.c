@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "http/routes.h"
 
@@ -93,6 +94,13 @@ static bool announces_too_much(const struct request *request)
     return length != NULL && strtoull(length, NULL, 10) > BODY_BYTES;
 }
 
+/* Nothing is unpacked here; identity is no coding. */
+static bool is_encoded(const struct request *request)
+{
+    const char *coding = header(request, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    return coding != NULL && coding[0] != '\0' && strcasecmp(coding, "identity") != 0;
+}
+
 static void refuse_too_large(struct request *request)
 {
     refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "a body has at most 1 MiB");
@@ -113,6 +121,9 @@ static void judge(struct request *request, const char *method, const char *url)
     if (!open)
         (void)MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, take_parameter,
                                         request);
+    if (!request->answered && is_encoded(request))
+        refuse(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+               "the body must come as it is, without Content-Encoding");
     if (!request->answered && announces_too_much(request))
         refuse_too_large(request);
 }

@@ -198,8 +198,8 @@ def test_outbound_with_a_registry(site):
     made.prepare()
     run = made.processor().start()
     run.wait_log("Schema Registry")
-    status, why = run.get("/readyz")
-    assert status == 503 and "Schema Registry" in why
+    status, headers, why = run.ask("GET", "/readyz")
+    assert status == 503 and headers["content-type"] == "application/problem+json" and "Schema Registry" in why["detail"]
     server = serve(port)
     run.wait_ready()
     check_outbound(made, b"\0\0\0\0\x2a")

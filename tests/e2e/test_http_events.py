@@ -1,5 +1,6 @@
 """POST /v1/events: what is accepted is in Kafka and comes out as messages; what is wrong is said, and where."""
 
+import gzip
 import json
 import pathlib
 import socket
@@ -155,6 +156,11 @@ def test_bounds(run):
     assert run.ask("POST", "/v1/events", body + " " * (1024 * 1024 - len(body)))[0] == 202
     for size in (1024 * 1024 + 1, 5 * 1024 * 1024):
         check_problem(run.ask("POST", "/v1/events", body + " " * (size - len(body))), 413)
+
+
+def test_compressed_bodies_are_not_taken(run):
+    check_problem(run.ask("POST", "/v1/events", gzip.compress(b'{"events":[]}'), {"Content-Encoding": "gzip"}), 415)
+    assert run.ask("POST", "/v1/events", {"events": []}, {"Content-Encoding": "identity"})[0] == 202
 
 
 def test_who_asks_first_is_told_first(run):
