@@ -17,6 +17,7 @@ class Services:
                                 DECLIC_KAFKA_LINKS=kafka_links)
         self.kafka = None
         self.redis = None
+        self.registry = None
 
     def _call(self, *arguments):
         done = subprocess.run([TOOL, *arguments], env=self.environment, text=True, capture_output=True, timeout=900)
@@ -28,6 +29,8 @@ class Services:
                 self.kafka = value
             elif name == "REDIS":
                 self.redis = value
+            elif name == "REGISTRY":
+                self.registry = value
         return self
 
     def up(self):

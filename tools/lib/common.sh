@@ -35,6 +35,18 @@ port_answers() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+# http_get PORT PATH: prints the status code; nothing when nobody answers.
+http_get() {
+    local status=
+    {
+        exec 3<>"/dev/tcp/127.0.0.1/$1"
+        printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$2" >&3
+        read -r -t 3 _ status _ <&3
+        exec 3>&-
+    } 2>/dev/null || true
+    printf '%s' "$status"
+}
+
 # A loopback port on which nobody answers, below the range that the kernel gives to clients.
 # Another process may still take it first: whoever binds it tries again with a new one.
 free_port() {

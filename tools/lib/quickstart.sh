@@ -63,18 +63,6 @@ quick_configure() {
 	YAML
 }
 
-# http_get PORT PATH: prints the status code; nothing when nobody answers.
-http_get() {
-    local status=
-    {
-        exec 3<>"/dev/tcp/127.0.0.1/$1"
-        printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$2" >&3
-        read -r -t 3 _ status _ <&3
-        exec 3>&-
-    } 2>/dev/null || true
-    printf '%s' "$status"
-}
-
 quick_run() {
     local port tenth
     port=$(<"$quick_state/http.port")
