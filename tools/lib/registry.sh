@@ -4,6 +4,8 @@
 #
 # It lives in a folder: registry.log, pid, port.
 
+: "${declic_cache:?common.sh comes first}"
+
 registry_version=3.0.9
 
 # registry_fetch: puts it in the cache, unless it is there.
