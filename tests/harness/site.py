@@ -67,7 +67,8 @@ class Site:
         return done
 
     def prepare(self, seconds=120):
-        """Creates the topics and applies the campaigns; again while a broker that has just started is not up to it."""
+        """Creates the topics and applies the campaigns; again while a broker that has just started, or has no time, is
+        not up to it."""
         self._until_reached(seconds, "topics", "create")
         if any(self.campaigns.iterdir()):
             self._until_reached(seconds, "campaigns", "apply", self.campaigns)
@@ -77,7 +78,8 @@ class Site:
         deadline = time.monotonic() + seconds
         while True:
             done = self.run(*arguments, code=None)
-            if done.returncode != 3 or time.monotonic() > deadline:
+            busy = done.returncode == 3 or "brokers are currently fenced" in done.stderr
+            if not busy or time.monotonic() > deadline:
                 assert done.returncode == 0, f"{arguments}: exit code {done.returncode}\n{done.stderr}"
                 return
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import time
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from . import wait
@@ -41,8 +41,17 @@ class Topics:
                                   "enable.idempotence": True, "queue.buffering.max.messages": 500000})
 
     def create(self, name, partitions=2, config=None):
-        futures = self.admin.create_topics([NewTopic(name, partitions, 1, config=config or {})])
-        futures[name].result(60)
+        """Again while the controller counts no broker as living: on a busy machine it misses heartbeats."""
+        def made():
+            try:
+                self.admin.create_topics([NewTopic(name, partitions, 1, config=config or {})])[name].result(60)
+            except KafkaException as failure:
+                if failure.args[0].code() != KafkaError.INVALID_REPLICATION_FACTOR:
+                    raise
+                return False
+            return True
+
+        wait.until(f"topic {name} is made", made, every=0.5)
         wait.until(f"topic {name} is there", lambda: name in self.names())
 
     def add_partitions(self, name, partitions):
