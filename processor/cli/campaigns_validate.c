@@ -53,9 +53,9 @@ const struct cli_command cli_campaigns_validate = {
     .least_arguments = 1,
     .most_arguments = 1,
     .summary = "Check every campaign in a directory, and the policy.",
-    .help = "Prints everything that is wrong as FILE:LINE:COLUMN: text and exits with 1. Needs no service. "
-            "With\n"
-            "--config, profile attributes that the configuration does not declare are errors too.",
+    .help = "Prints everything that is wrong as FILE:LINE:COLUMN: text and exits with 1. Needs\n"
+            "no service. With --config, profile attributes that the configuration does not\n"
+            "declare are errors too.",
     .flags = flags,
     .takes_config = true,
     .run = run,

@@ -293,10 +293,9 @@ const struct cli_command cli_dlq_replay = {
     .name = "dlq replay",
     .arguments = "",
     .summary = "Send refused records to their sources again, as they came.",
-    .help = "Key, value, headers and partition are the original ones; what was added to them is left out. "
-            "They stay "
-            "in the\n"
-            "dead-letter topic too. Mend the cause first: what is refused again comes back.",
+    .help = "Key, value, headers and partition are the original ones; what was added to them\n"
+            "is left out. They stay in the dead-letter topic too. Mend the cause first: what is\n"
+            "refused again comes back.",
     .flags = replay_flags,
     .takes_config = true,
     .run = run_replay,

@@ -15,8 +15,7 @@ const struct cli_command cli_eval = {
     .name = "eval",
     .arguments = "",
     .summary = "Evaluate expressions: JSON lines in, JSON lines out.",
-    .help = "Reads lines {\"expr\": \"x + 1\", \"vars\": {\"x\": 41}} from standard input and answers each "
-            "with\n"
-            "{\"value\":42} or {\"error\":\"…\"}.",
+    .help = "Reads lines {\"expr\": \"x + 1\", \"vars\": {\"x\": 41}} from standard input and answers\n"
+            "each with {\"value\":42} or {\"error\":\"…\"}.",
     .run = run,
 };

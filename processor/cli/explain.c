@@ -125,10 +125,8 @@ const struct cli_command cli_explain = {
     .name = "explain",
     .arguments = "",
     .summary = "Why a message went to a user, or did not.",
-    .help =
-        "Tells what is planned, and what the last triggers and sends of the user came to (20 at most),\n"
-        "campaign by campaign. "
-        "The decisions topic has all of them.",
+    .help = "Tells what is planned, and what the last triggers and sends of the user came to\n"
+            "(20 at most), campaign by campaign. The decisions topic has all of them.",
     .flags = flags,
     .takes_config = true,
     .run = explain_command,

@@ -54,11 +54,10 @@ const struct cli_command cli_rebuild = {
     .name = "rebuild",
     .arguments = "",
     .summary = "Drop what Redis holds and fold it anew from the journal.",
-    .help = "Also while processes run: the owner of a partition notices within about a second, folds the "
-            "journal\n"
-            "from its start (where it was trimmed: from the snapshots there), and goes on. What falls due "
-            "meanwhile\n"
-            "is sent as soon as that is done. Nothing is lost and nothing is sent twice.",
+    .help = "Also while processes run: the owner of a partition notices within about a second,\n"
+            "folds the journal from its start (where it was trimmed: from the snapshots there),\n"
+            "and goes on. What falls due meanwhile is sent as soon as that is done. Nothing is\n"
+            "lost and nothing is sent twice.",
     .flags = flags,
     .takes_config = true,
     .run = run,

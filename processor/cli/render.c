@@ -17,11 +17,8 @@ const struct cli_command cli_render = {
     .arguments = "",
     .summary = "Render templates: JSON lines in, JSON lines out.",
     .help =
-        "Reads lines {\"template\": \"Hi {{ name }}\", \"vars\": {\"name\": \"Ada\"}} from standard input "
-        "and "
-        "answers\n"
-        "each with {\"output\":\"Hi Ada\"} or {\"error\":\"…\"}. Also taken: \"html\" (true: outputs are "
-        "escaped) and\n"
-        "\"templates\" (snippets by name).",
+        "Reads lines {\"template\": \"Hi {{ name }}\", \"vars\": {\"name\": \"Ada\"}} from standard\n"
+        "input and answers each with {\"output\":\"Hi Ada\"} or {\"error\":\"…\"}. Also taken: \"html\"\n"
+        "(true: outputs are escaped) and \"templates\" (snippets by name).",
     .run = run,
 };

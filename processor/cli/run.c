@@ -118,9 +118,9 @@ const struct cli_command cli_run = {
     .name = "run",
     .arguments = "",
     .summary = "Run the processor: read sources, keep the calendar, send what is due.",
-    .help = "Waits for Kafka and Redis where they are away. Prints one line when it is ready. SIGTERM ends "
-            "it in\n"
-            "order. Several processes with the same topics.prefix share the journal's partitions.",
+    .help = "Waits for Kafka and Redis where they are away. Prints one line when it is ready.\n"
+            "SIGTERM ends it in order. Several processes with the same topics.prefix share the\n"
+            "journal's partitions.",
     .flags = flags,
     .takes_config = true,
     .run = run_command,

@@ -161,13 +161,11 @@ const struct cli_command cli_verify = {
     .name = "verify",
     .arguments = "",
     .summary = "Compare what Redis holds with a fresh replay of the journal.",
-    .help = "Also while processes run: each piece of Redis is compared with the journal up to the very "
-            "offset that\n"
-            "it was read at. Says for each user which parts of his state differ, never what is in them. "
-            "Ends with 0\n"
-            "when all is the same and with 1 when something differs, also when it was mended. Needs the "
-            "memory of one\n"
-            "partition's states.",
+    .help = "Also while processes run: each piece of Redis is compared with the journal up to\n"
+            "the very offset that it was read at. Says for each user which parts of his state\n"
+            "differ, never what is in them. Ends with 0 when all is the same and with 1 when\n"
+            "something differs, also when it was mended. Needs the memory of one partition's\n"
+            "states.",
     .flags = flags,
     .takes_config = true,
     .run = run,

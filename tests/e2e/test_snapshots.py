@@ -22,19 +22,28 @@ USERS = 300
 CANCELLED = 20
 
 
-def log_starts(made):
+def watermarks(made):
+    """(first offset, end) of each partition of the journal."""
     consumer = Consumer({"bootstrap.servers": made.services.kafka, "group.id": "none", "log_level": 2})
     try:
         topic = made.prefix + "journal"
-        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=60)[0] for p in range(PARTITIONS)]
+        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=60) for p in range(PARTITIONS)]
     finally:
         consumer.close()
+
+
+def log_starts(made):
+    return [start for start, _ in watermarks(made)]
+
+
+def log_ends(made):
+    return [end for _, end in watermarks(made)]
 
 
 def trim_all(made, running):
     """Waits until all that the journal has now is trimmed. A sweep only comes where something was written since the
     last one, so something is, to every partition."""
-    beyond = ends(made)
+    beyond = log_ends(made)
     for n in range(8 * PARTITIONS):
         made.event(f"passer-by{n}", "stopped", {"thing": "none"})
     made.flush()
@@ -48,15 +57,6 @@ def lose_redis(made):
     lost = list(client.scan_iter(made.prefix + "*"))
     assert lost
     client.delete(*lost)
-
-
-def ends(made):
-    consumer = Consumer({"bootstrap.servers": made.services.kafka, "group.id": "none", "log_level": 2})
-    try:
-        topic = made.prefix + "journal"
-        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=60)[1] for p in range(PARTITIONS)]
-    finally:
-        consumer.close()
 
 
 def made_site(site):
