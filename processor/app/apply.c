@@ -111,9 +111,7 @@ enum err apply_read(const struct config *config, const struct log *log, int time
 enum err apply_open(const struct config *config, const struct log *log, int timeout_ms,
                     struct apply **apply, struct diag *diag)
 {
-    struct apply *a = calloc(1, sizeof(*a));
-    if (a == NULL)
-        memory_exhausted();
+    struct apply *a = memory_checked(calloc(1, sizeof(*a)));
     arena_init(&a->arena, 0);
     a->config = config;
     a->log = log;

@@ -28,9 +28,7 @@ struct campaign_log_builder {
 
 struct campaign_log_builder *campaign_log_builder_new(void)
 {
-    struct campaign_log_builder *builder = calloc(1, sizeof(*builder));
-    if (builder == NULL)
-        memory_exhausted();
+    struct campaign_log_builder *builder = memory_checked(calloc(1, sizeof(*builder)));
     arena_init(&builder->arena, 0);
     return builder;
 }

@@ -1,7 +1,6 @@
 #include "app/definitions.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/campaign_compile.h"
@@ -26,18 +25,9 @@ struct definitions {
     size_t count, capacity;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL) {
-        fprintf(stderr, "declic: out of memory (definitions)\n");
-        memory_exhausted();
-    }
-    return memory;
-}
-
 struct definitions *definitions_new(const struct definition_source *source, const struct log *log)
 {
-    struct definitions *definitions = checked(calloc(1, sizeof *definitions));
+    struct definitions *definitions = memory_checked(calloc(1, sizeof *definitions));
     pthread_mutex_init(&definitions->lock, NULL);
     definitions->log = log;
     if (source != NULL) {
@@ -86,7 +76,7 @@ static void say_broken(const struct definitions *definitions, struct span id, ui
 static struct definition *compile(struct definitions *definitions, struct span id, uint32_t version,
                                   const struct campaign_definition *source)
 {
-    struct definition *definition = checked(calloc(1, sizeof *definition));
+    struct definition *definition = memory_checked(calloc(1, sizeof *definition));
     arena_init(&definition->arena, 16 * 1024);
     definition->id = arena_copy(&definition->arena, id);
     definition->version = version;
@@ -107,8 +97,8 @@ static struct definition *compile(struct definitions *definitions, struct span i
     arena_destroy(&scratch);
     if (definitions->count == definitions->capacity) {
         definitions->capacity = definitions->capacity == 0 ? 16 : definitions->capacity * 2;
-        definitions->items =
-            checked(realloc(definitions->items, definitions->capacity * sizeof(struct definition *)));
+        definitions->items = memory_checked(
+            realloc(definitions->items, definitions->capacity * sizeof(struct definition *)));
     }
     definitions->items[definitions->count++] = definition;
     return definition;

@@ -26,17 +26,13 @@ struct interest {
 
 static struct slot *slots_new(size_t count)
 {
-    struct slot *slots = calloc(count, sizeof(*slots));
-    if (slots == NULL)
-        memory_exhausted();
+    struct slot *slots = memory_checked(calloc(count, sizeof(*slots)));
     return slots;
 }
 
 struct interest *interest_new(void)
 {
-    struct interest *interest = calloc(1, sizeof(*interest));
-    if (interest == NULL)
-        memory_exhausted();
+    struct interest *interest = memory_checked(calloc(1, sizeof(*interest)));
     arena_init(&interest->names, 4096);
     interest->slots = slots_new(FIRST_SLOTS);
     interest->mask = FIRST_SLOTS - 1;

@@ -42,9 +42,7 @@ static enum err partitions_check(struct journal_control *journal, const struct c
 enum err journal_control_open(const struct config *config, const struct log *log, int timeout_ms,
                               struct journal_control **journal, struct diag *diag)
 {
-    struct journal_control *j = calloc(1, sizeof(*j));
-    if (j == NULL)
-        memory_exhausted();
+    struct journal_control *j = memory_checked(calloc(1, sizeof(*j)));
     arena_init(&j->arena, 0);
     j->timeout_ms = timeout_ms;
     struct kafka_properties properties = own_kafka_properties(config, &j->arena);

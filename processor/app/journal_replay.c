@@ -53,9 +53,7 @@ static enum err log_open(struct journal_replay *replay, struct diag *diag)
 static void give_record(struct journal_replay *replay, struct journal_event *event)
 {
     const struct kafka_log_record *record = &replay->held;
-    char *copy = malloc(record->value.size + 1);
-    if (copy == NULL)
-        memory_exhausted();
+    char *copy = memory_checked(malloc(record->value.size + 1));
     if (record->value.size > 0)
         memcpy(copy, record->value.data, record->value.size);
     *event = (struct journal_event){.kind = JOURNAL_RECORD,
@@ -226,9 +224,7 @@ static void make_ports(struct journal_replay *replay)
 enum err journal_replay_open(const struct worker_shared *shared, const struct locale_port *locale,
                              int32_t partition, struct journal_replay **made, struct diag *diag)
 {
-    struct journal_replay *replay = calloc(1, sizeof *replay);
-    if (replay == NULL)
-        memory_exhausted();
+    struct journal_replay *replay = memory_checked(calloc(1, sizeof *replay));
     replay->shared = shared;
     replay->partition = partition;
     replay->delivered = replay->end_told = -1;

@@ -40,18 +40,9 @@ struct metrics {
     size_t outcome_count, outcome_capacity;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL) {
-        fprintf(stderr, "declic: out of memory (metrics)\n");
-        memory_exhausted();
-    }
-    return memory;
-}
-
 struct metrics *metrics_new(void)
 {
-    struct metrics *metrics = checked(calloc(1, sizeof *metrics));
+    struct metrics *metrics = memory_checked(calloc(1, sizeof *metrics));
     pthread_mutex_init(&metrics->lock, NULL);
     return metrics;
 }
@@ -104,7 +95,7 @@ static struct metrics_outcome *add_outcome(struct metrics_outcome **outcomes, si
 {
     if (*count == *capacity) {
         *capacity = *capacity == 0 ? 16 : *capacity * 2;
-        *outcomes = checked(realloc(*outcomes, *capacity * sizeof **outcomes));
+        *outcomes = memory_checked(realloc(*outcomes, *capacity * sizeof **outcomes));
     }
     return &(*outcomes)[(*count)++];
 }
@@ -146,7 +137,7 @@ static void merge_outcomes(struct metrics *metrics, struct metrics_batch *batch)
         row = add_outcome(&metrics->outcomes, &metrics->outcome_count, &metrics->outcome_capacity);
         *row = *more;
         size_t size = more->campaign.size + more->reason.size;
-        char *names = checked(malloc(size + 1));
+        char *names = memory_checked(malloc(size + 1));
         memcpy(names, more->campaign.data, more->campaign.size);
         memcpy(names + more->campaign.size, more->reason.data, more->reason.size);
         row->campaign.data = names;

@@ -60,9 +60,7 @@ static void set_trouble(struct process *process, const char *text)
 
 struct process *process_new(const struct config *config, const struct log *log)
 {
-    struct process *process = calloc(1, sizeof *process);
-    if (process == NULL)
-        memory_exhausted();
+    struct process *process = memory_checked(calloc(1, sizeof *process));
     process->config = config;
     process->log = log;
     arena_init(&process->arena, 0);
@@ -257,10 +255,9 @@ static void start_threads(struct process *process)
         .journal_topic = config_topic(process->config, "journal", &process->arena),
         .decisions_topic = config_topic(process->config, "decisions", &process->arena),
     };
-    process->workers = calloc((size_t)process->worker_count, sizeof *process->workers);
-    process->intakes = calloc((size_t)process->worker_count, sizeof *process->intakes);
-    if (process->workers == NULL || process->intakes == NULL)
-        memory_exhausted();
+    size_t count = (size_t)process->worker_count;
+    process->workers = memory_checked(calloc(count, sizeof *process->workers));
+    process->intakes = memory_checked(calloc(count, sizeof *process->intakes));
     for (int i = 0; i < process->worker_count; i++) {
         process->workers[i].shared = process->intakes[i].shared = &process->shared;
         process->workers[i].number = process->intakes[i].number = i;

@@ -49,13 +49,6 @@ struct registry {
     struct log_repeat repeat;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 static struct timespec deadline(int64_t ms)
 {
     struct timespec at;
@@ -95,7 +88,7 @@ static const struct compiled *compiled_of(struct registry *registry, const struc
     for (struct compiled *c = registry->compiled; c != NULL; c = c->next)
         if (c->text == version->definition.text.data)
             return c;
-    struct compiled *c = checked(calloc(1, sizeof(*c)));
+    struct compiled *c = memory_checked(calloc(1, sizeof(*c)));
     arena_init(&c->arena, 0);
     c->text = version->definition.text.data;
     struct diag_list diags = {.arena = &c->arena};
@@ -133,7 +126,7 @@ static void interest_add_item(struct registry *registry, struct interest *intere
 
 static struct published *published_new(struct registry *registry)
 {
-    struct published *published = checked(calloc(1, sizeof(*published)));
+    struct published *published = memory_checked(calloc(1, sizeof(*published)));
     arena_init(&published->arena, 0);
     published->holders = 1;
     struct campaign_log *log = campaign_log_build(registry->builder, &published->arena);
@@ -392,7 +385,7 @@ static void locks_init(struct registry *registry)
 enum err registry_open(const struct registry_options *options, struct registry **registry,
                        struct diag *diag)
 {
-    struct registry *r = checked(calloc(1, sizeof(*r)));
+    struct registry *r = memory_checked(calloc(1, sizeof(*r)));
     r->log = options->log;
     locks_init(r);
     r->builder = campaign_log_builder_new();

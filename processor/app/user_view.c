@@ -61,9 +61,7 @@ static enum err read_state(const struct config *config, struct span user, struct
 
 static struct user_view *view_new(void)
 {
-    struct user_view *view = calloc(1, sizeof *view);
-    if (view == NULL)
-        memory_exhausted();
+    struct user_view *view = memory_checked(calloc(1, sizeof *view));
     arena_init(&view->arena, 0);
     return view;
 }

@@ -45,9 +45,7 @@ static enum err open_parts(struct view_session *session, struct diag *diag)
 enum err view_session_open(const struct config *config, const struct log *log, struct view_session **made,
                            struct diag *diag)
 {
-    struct view_session *session = calloc(1, sizeof *session);
-    if (session == NULL)
-        memory_exhausted();
+    struct view_session *session = memory_checked(calloc(1, sizeof *session));
     arena_init(&session->arena, 0);
     session->kafka = own_kafka_properties(config, &session->arena);
     session->shared = (struct worker_shared){

@@ -1,7 +1,6 @@
 #include "base/heap.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -54,11 +53,8 @@ void heap_insert(struct heap *heap, struct heap_node *node)
     assert(node->place == 0);
     if (heap->count == heap->capacity) {
         size_t capacity = heap->capacity == 0 ? 64 : heap->capacity * 2;
-        struct heap_node **larger = realloc(heap->nodes, capacity * sizeof(struct heap_node *));
-        if (larger == NULL) {
-            fprintf(stderr, "declic: out of memory (a heap of %zu)\n", capacity);
-            memory_exhausted();
-        }
+        struct heap_node **larger =
+            memory_checked(realloc(heap->nodes, capacity * sizeof(struct heap_node *)));
         heap->nodes = larger;
         heap->capacity = capacity;
     }

@@ -7,8 +7,18 @@
 #ifndef DECLIC_BASE_MEMORY_H
 #define DECLIC_BASE_MEMORY_H
 
+#include <stddef.h>
+
 /* Says so on standard error and ends the process with exit code 1, at once and without a core file, which
  * would hold users' data. */
 _Noreturn void memory_exhausted(void);
+
+/* What malloc, calloc or realloc gave, which is never NULL then. Not for a size of 0. */
+static inline void *memory_checked(void *memory)
+{
+    if (memory == NULL)
+        memory_exhausted();
+    return memory;
+}
 
 #endif

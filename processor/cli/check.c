@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 
 #include "app/apply.h"
@@ -9,8 +10,6 @@
 #include "codec/policy_yaml.h"
 #include "kafka/schema_registry.h"
 #include "redis/redis_store.h"
-
-#define POLICY_MAX_BYTES (1024 * 1024)
 
 /* What was found so far. */
 struct check {
@@ -58,8 +57,8 @@ static void check_policy(struct check *check)
     struct span path = check->config->policy, text;
     if (path.size == 0)
         return;
-    if (file_read(path, POLICY_MAX_BYTES, check->arena, &text) != ERR_OK) {
-        complain(check, "policy: %.*s cannot be read", SPAN_PRINTF(path));
+    if (file_read(path, CAMPAIGN_MAX_BYTES, check->arena, &text) != ERR_OK) {
+        complain(check, "policy: %.*s cannot be read: %s", SPAN_PRINTF(path), strerror(errno));
         return;
     }
     if (policy_read(text, path, &check->config->profile_attributes, check->arena, &policy, &diags) ==

@@ -136,22 +136,14 @@ enum err campaign_read(struct span yaml, struct span file, const struct campaign
              .options = options == NULL ? &no_options : options},
         .campaign = ARENA_NEW(arena, struct campaign),
     };
-    struct form *form = &reader.definition.form;
     size_t first = diags->count;
     *campaign = NULL;
-    if (yaml.size > CAMPAIGN_MAX_BYTES) {
-        form_error_at(form, 1, 1, "the file is larger than 1 MiB");
-        return ERR_INVALID;
-    }
-    const struct yaml_node *root = form_parse(form);
+    const struct yaml_node *root = definition_parse(&reader.definition);
     if (root != NULL)
         read_campaign(&reader, root);
-    if (form->errors > 0) {
-        diag_list_sort(diags, first);
-        definition_close(&reader.definition);
+    if (definition_failed(&reader.definition, first))
         return ERR_INVALID;
-    }
-    reader.campaign->definition = form->source;
+    reader.campaign->definition = reader.definition.form.source;
     finish(&reader);
     *campaign = reader.campaign;
     return ERR_OK;

@@ -26,10 +26,23 @@ struct name_set name_builder_finish(struct name_builder *builder)
     return (struct name_set){builder->names, count, builder->all};
 }
 
-void definition_close(struct definition *definition)
+const struct yaml_node *definition_parse(struct definition *definition)
 {
+    struct form *form = &definition->form;
+    if (form->source.size <= CAMPAIGN_MAX_BYTES)
+        return form_parse(form);
+    form_error_at(form, 1, 1, "the file is larger than 1 MiB");
+    return NULL;
+}
+
+bool definition_failed(struct definition *definition, size_t first)
+{
+    if (definition->form.errors == 0)
+        return false;
+    diag_list_sort(definition->form.diags, first);
     for (size_t i = 0; i < definition->program_count; i++)
         cel_program_close(definition->programs[i]);
+    return true;
 }
 
 /* --- expressions ------------------------------------------------------------------------------ */

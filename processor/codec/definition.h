@@ -32,8 +32,11 @@ struct definition {
     struct name_builder kept_trigger, kept_follow;
 };
 
-/* Closes all programs: for a definition that is given up. */
-void definition_close(struct definition *definition);
+/* The file's root; NULL after an error: it is too large, or no YAML. */
+const struct yaml_node *definition_parse(struct definition *definition);
+/* True when something was wrong with the file: what was said is in order of place then, from the item
+ * `first` on, and all programs are closed. */
+bool definition_failed(struct definition *definition, size_t first);
 
 #define BIND(variable) (1u << VARIABLE_##variable)
 enum {

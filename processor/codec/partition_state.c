@@ -1,6 +1,5 @@
 #include "codec/partition_state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -12,21 +11,13 @@
 static void *grow(void *items, size_t *capacity, size_t item_bytes)
 {
     *capacity = *capacity == 0 ? 8 : *capacity * 2;
-    void *larger = realloc(items, *capacity * item_bytes);
-    if (larger == NULL) {
-        fprintf(stderr, "declic: out of memory (a partition's state)\n");
-        memory_exhausted();
-    }
+    void *larger = memory_checked(realloc(items, *capacity * item_bytes));
     return larger;
 }
 
 static struct span own(struct span bytes)
 {
-    char *copy = malloc(bytes.size + 1);
-    if (copy == NULL) {
-        fprintf(stderr, "declic: out of memory (a partition's state)\n");
-        memory_exhausted();
-    }
+    char *copy = memory_checked(malloc(bytes.size + 1));
     if (bytes.size != 0)
         memcpy(copy, bytes.data, bytes.size);
     return span_make(copy, bytes.size);

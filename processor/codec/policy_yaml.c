@@ -189,23 +189,15 @@ enum err policy_read(struct span yaml, struct span file, const struct name_set *
         .form = {.source = arena_copy(arena, yaml), .file = file, .arena = arena, .diags = diags},
         .options = &options,
     };
-    struct form *form = &definition.form;
     struct policy *result = ARENA_NEW(arena, struct policy);
     size_t first = diags->count;
     *policy = NULL;
-    if (yaml.size > CAMPAIGN_MAX_BYTES) {
-        form_error_at(form, 1, 1, "the file is larger than 1 MiB");
-        return ERR_INVALID;
-    }
-    const struct yaml_node *root = form_parse(form);
+    const struct yaml_node *root = definition_parse(&definition);
     if (root != NULL)
         read_policy(&definition, root, result);
-    if (form->errors > 0) {
-        diag_list_sort(diags, first);
-        definition_close(&definition);
+    if (definition_failed(&definition, first))
         return ERR_INVALID;
-    }
-    result->definition = form->source;
+    result->definition = definition.form.source;
     result->kept_trigger = name_builder_finish(&definition.kept_trigger);
     result->programs = definition.programs;
     result->program_count = definition.program_count;

@@ -51,9 +51,7 @@ static void *look(void *argument)
 
 struct http_guard *http_guard_new(void)
 {
-    struct http_guard *guard = calloc(1, sizeof *guard);
-    if (guard == NULL)
-        memory_exhausted();
+    struct http_guard *guard = memory_checked(calloc(1, sizeof *guard));
     pthread_mutex_init(&guard->lock, NULL);
     pthread_cond_init(&guard->ended, NULL);
     thread_start(&guard->thread, look, guard);
@@ -74,9 +72,7 @@ void http_guard_free(struct http_guard *guard)
 
 struct http_guarded *http_guard_add(struct http_guard *guard, int socket)
 {
-    struct http_guarded *connection = calloc(1, sizeof *connection);
-    if (connection == NULL)
-        memory_exhausted();
+    struct http_guarded *connection = memory_checked(calloc(1, sizeof *connection));
     connection->socket = socket;
     connection->until_ms = system_clock_monotonic_ms() + patience_ms(HTTP_AWAIT_HEADERS);
     pthread_mutex_lock(&guard->lock);

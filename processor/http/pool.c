@@ -45,9 +45,8 @@ static void *work(void *argument)
 
 struct http_pool *http_pool_new(const struct http_pool_options *options)
 {
-    struct http_pool *pool = calloc(1, sizeof *pool + (size_t)options->threads * sizeof pool->threads[0]);
-    if (pool == NULL)
-        memory_exhausted();
+    struct http_pool *pool =
+        memory_checked(calloc(1, sizeof *pool + (size_t)options->threads * sizeof pool->threads[0]));
     pool->options = *options;
     pool->last = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);

@@ -55,9 +55,7 @@ static enum err daemon_start(struct http_server *server, const struct config *co
 enum err http_server_start(const struct config *config, const struct log *log, struct process *process,
                            struct http_server **made, struct diag *diag)
 {
-    struct http_server *server = calloc(1, sizeof *server);
-    if (server == NULL)
-        memory_exhausted();
+    struct http_server *server = memory_checked(calloc(1, sizeof *server));
     enum err error = http_access_read(config, &server->access, diag);
     if (error != ERR_OK) {
         free(server);

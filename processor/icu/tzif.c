@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "icu/tzif_rule.h"
 
 #define MAX_FILE_BYTES ((size_t)256 * 1024)
@@ -103,11 +104,9 @@ static bool read_block(struct tzif_zone *zone, struct span bytes)
         return false;
     zone->transition_count = header.transition_count;
     zone->local_count = header.type_count;
-    zone->transitions = calloc(header.transition_count + 1, sizeof *zone->transitions);
-    zone->types = calloc(header.transition_count + 1, 1);
-    zone->locals = calloc(header.type_count, sizeof *zone->locals);
-    if (zone->transitions == NULL || zone->types == NULL || zone->locals == NULL)
-        return false;
+    zone->transitions = memory_checked(calloc(header.transition_count + 1, sizeof *zone->transitions));
+    zone->types = memory_checked(calloc(header.transition_count + 1, 1));
+    zone->locals = memory_checked(calloc(header.type_count, sizeof *zone->locals));
     const char *times = bytes.data + HEADER_BYTES;
     const char *types = times + (size_t)header.transition_count * 9;
     if (!read_transitions(zone, &header, times) ||
@@ -126,9 +125,7 @@ struct tzif_zone *tzif_parse(struct span bytes)
     struct header first;
     if (!read_header(bytes, &first) || data_bytes(&first, 4) > bytes.size - HEADER_BYTES)
         return NULL;
-    struct tzif_zone *zone = calloc(1, sizeof *zone);
-    if (zone == NULL)
-        return NULL;
+    struct tzif_zone *zone = memory_checked(calloc(1, sizeof *zone));
     if (!read_block(zone, span_slice(bytes, HEADER_BYTES + data_bytes(&first, 4), bytes.size))) {
         tzif_close(zone);
         return NULL;
@@ -159,8 +156,8 @@ struct tzif_zone *tzif_open(const char *folder, const char *name)
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         return NULL;
-    char *bytes = malloc(MAX_FILE_BYTES);
-    size_t size = bytes == NULL ? 0 : fread(bytes, 1, MAX_FILE_BYTES, file);
+    char *bytes = memory_checked(malloc(MAX_FILE_BYTES));
+    size_t size = fread(bytes, 1, MAX_FILE_BYTES, file);
     fclose(file);
     struct tzif_zone *zone = size == MAX_FILE_BYTES ? NULL : tzif_parse(span_make(bytes, size));
     free(bytes);

@@ -13,9 +13,8 @@ static void watched_add(struct redis_store *store, int32_t partition, int64_t he
 {
     if (store->watched_count == store->watched_capacity) {
         store->watched_capacity = store->watched_capacity == 0 ? 16 : store->watched_capacity * 2;
-        store->watched = realloc(store->watched, store->watched_capacity * sizeof(*store->watched));
-        if (store->watched == NULL)
-            memory_exhausted();
+        store->watched =
+            memory_checked(realloc(store->watched, store->watched_capacity * sizeof(*store->watched)));
     }
     store->watched[store->watched_count++] = (struct watched){partition, head};
 }

@@ -12,17 +12,10 @@ struct redis_key_table {
     size_t count;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 struct redis_key_table *redis_key_table_new(struct span prefix)
 {
-    struct redis_key_table *table = checked(calloc(1, sizeof(*table)));
-    table->prefix = checked(calloc(1, prefix.size + 1));
+    struct redis_key_table *table = memory_checked(calloc(1, sizeof(*table)));
+    table->prefix = memory_checked(calloc(1, prefix.size + 1));
     if (prefix.size > 0)
         memcpy(table->prefix, prefix.data, prefix.size);
     return table;
@@ -42,7 +35,7 @@ static struct redis_keys *keys_make(const struct redis_key_table *table, int32_t
     static const char *const suffixes[] = {"head", "part", "ids", "u", "due", "f"};
     enum { count = sizeof(suffixes) / sizeof(*suffixes) };
     size_t room = strlen(table->prefix) + 24;
-    struct redis_keys *keys = checked(malloc(sizeof(*keys) + count * room));
+    struct redis_keys *keys = memory_checked(malloc(sizeof(*keys) + count * room));
     struct span *const places[count] = {&keys->head,  &keys->part, &keys->ids,
                                         &keys->users, &keys->due,  &keys->follows};
     char *at = (char *)(keys + 1);
@@ -59,7 +52,7 @@ const struct redis_keys *redis_keys_of(struct redis_key_table *table, int32_t pa
     assert(partition >= 0);
     size_t need = (size_t)partition + 1;
     if (need > table->count) {
-        table->list = checked(realloc(table->list, need * sizeof(struct redis_keys *)));
+        table->list = memory_checked(realloc(table->list, need * sizeof(struct redis_keys *)));
         while (table->count < need)
             table->list[table->count++] = NULL;
     }

@@ -280,9 +280,7 @@ enum err redis_store_open(const struct redis_store_options *options, struct redi
             diag, ERR_INVALID, 0, 0,
             "redis.url: rediss:// needs hiredis >= 1.0 with TLS, which this build does not have; "
             "use redis:// or unix://, or build where hiredis_ssl is (Debian 13)");
-    struct redis_store *store = calloc(1, sizeof(*store));
-    if (store == NULL)
-        memory_exhausted();
+    struct redis_store *store = memory_checked(calloc(1, sizeof(*store)));
     int timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
     store->fold = redis_wire_new(&url, timeout_ms);
     store->rest = redis_wire_new(&url, timeout_ms);

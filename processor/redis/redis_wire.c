@@ -103,9 +103,7 @@ static redisReplyObjectFunctions value_functions = {
 
 struct redis_wire *redis_wire_new(const struct redis_url *url, int timeout_ms)
 {
-    struct redis_wire *wire = calloc(1, sizeof(*wire));
-    if (wire == NULL)
-        memory_exhausted();
+    struct redis_wire *wire = memory_checked(calloc(1, sizeof(*wire)));
     wire->url = *url;
     wire->timeout_ms = timeout_ms;
     return wire;
