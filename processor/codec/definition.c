@@ -301,7 +301,7 @@ void definition_zone(struct definition *definition, const struct yaml_node *node
                      const struct expression_scope *scope, struct zone_spec *zone)
 {
     struct span text = node->text;
-    bool is_text = node->kind != YAML_LIST && node->kind != YAML_MAP && node->kind != YAML_NULL;
+    bool is_text = node->kind == YAML_STRING;
     bool is_offset =
         is_text && text.size == 6 && (text.data[0] == '+' || text.data[0] == '-') && text.data[3] == ':';
     if (is_offset || (is_text && name_fits(text, "A-Za-z0-9_/+-", 64)))

@@ -134,7 +134,7 @@ static void read_zone_name(struct form *form, const struct yaml_node *node, stru
     struct span text = SPAN_LITERAL("");
     if (!form_text(form, node, "time_zone", "the name of a time zone such as Europe/Paris", &text))
         return;
-    if (name_fits(text, "A-Za-z0-9_/+:-", 64))
+    if (node->kind == YAML_STRING && name_fits(text, "A-Za-z0-9_/+:-", 64))
         *name = text;
     else
         form_expected(form, node, "time_zone", "the name of a time zone such as Europe/Paris");
