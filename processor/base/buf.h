@@ -33,7 +33,7 @@ static inline void buf_append(struct buf *buf, struct span bytes)
 {
     if (bytes.size == 0)
         return;
-    memcpy(buf_reserve(buf, bytes.size), bytes.data, bytes.size);
+    span_copy_to(buf_reserve(buf, bytes.size), bytes);
     buf->size += bytes.size;
 }
 

@@ -56,6 +56,31 @@ static inline bool span_bytes_equal(const char *a, const char *b, size_t size)
     return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
 }
 
+/* memcpy of a span, to where there is room for it; likewise. */
+static inline void span_copy_to(char *to, struct span s)
+{
+    if (s.size > 16) {
+        memcpy(to, s.data, s.size);
+    } else if (s.size >= 8) {
+        uint64_t words[2];
+        memcpy(&words[0], s.data, 8);
+        memcpy(&words[1], s.data + s.size - 8, 8);
+        memcpy(to, &words[0], 8);
+        memcpy(to + s.size - 8, &words[1], 8);
+    } else if (s.size >= 4) {
+        uint32_t words[2];
+        memcpy(&words[0], s.data, 4);
+        memcpy(&words[1], s.data + s.size - 4, 4);
+        memcpy(to, &words[0], 4);
+        memcpy(to + s.size - 4, &words[1], 4);
+    } else if (s.size != 0) {
+        char middle = s.data[s.size / 2], last = s.data[s.size - 1];
+        to[0] = s.data[0];
+        to[s.size / 2] = middle;
+        to[s.size - 1] = last;
+    }
+}
+
 static inline bool span_equal(struct span a, struct span b)
 {
     return a.size == b.size && (a.data == b.data || span_bytes_equal(a.data, b.data, a.size));

@@ -81,25 +81,25 @@ static inline uint8_t cursor_byte(struct cursor *cursor)
     return (uint8_t)*cursor->at++;
 }
 
-/* Only the shortest form is accepted, so that equal numbers are equal bytes. */
+/* What varint_read_any found: where it ends, NULL when it is malformed or not all there. */
+struct varint_read {
+    const char *at;
+    uint64_t number;
+};
+struct varint_read varint_read_any(const char *at, const char *end);
+
+/* Only the shortest form is accepted, so that equal numbers are equal bytes. Small ones are read here; the
+ * cursor's address goes nowhere, so that a reader's can stay in registers. */
 static inline uint64_t cursor_varint(struct cursor *cursor)
 {
     if (cursor->at < cursor->end && (uint8_t)*cursor->at < 0x80)
         return (uint8_t)*cursor->at++;
-    uint64_t number = 0;
-    for (unsigned shift = 0; shift < 64 && cursor->at < cursor->end; shift += 7) {
-        uint8_t byte = (uint8_t)*cursor->at++;
-        if (shift == 63 && byte > 1)
-            break;
-        number |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            if (byte == 0 && shift != 0)
-                break;
-            return number;
-        }
-    }
-    cursor_fail(cursor);
-    return 0;
+    struct varint_read read = varint_read_any(cursor->at, cursor->end);
+    if (read.at == NULL)
+        cursor_fail(cursor);
+    else
+        cursor->at = read.at;
+    return read.number;
 }
 
 static inline int64_t cursor_varint_signed(struct cursor *cursor)

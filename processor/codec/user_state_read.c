@@ -55,9 +55,20 @@ static uint32_t get_count(struct reader *reader)
     return count;
 }
 
+/* Room for the items, which are not cleared: each is set as a whole. */
+#define GET_ITEMS(reader, item_type, count) \
+    ((item_type *)arena_alloc_aligned((reader)->arena, (count) * sizeof(item_type), alignof(item_type)))
+#define GET_LIST(reader, list, item_type)                              \
+    do {                                                               \
+        (list)->count = (list)->capacity = get_count(reader);          \
+        (list)->items = GET_ITEMS((reader), item_type, (list)->count); \
+    } while (0)
+
 static struct value get_kind(struct reader *reader, enum value_kind kind)
 {
-    struct value value = value_bin_read(&reader->cursor, reader->arena);
+    struct cursor cursor = reader->cursor; /* see user_state_decode */
+    struct value value = value_bin_read(&cursor, reader->arena);
+    reader->cursor = cursor;
     if (value.kind == kind)
         return value;
     cursor_fail(&reader->cursor);
@@ -84,26 +95,24 @@ static enum outcome get_outcome(struct reader *reader)
 static void get_trigger(struct reader *reader, struct trigger_facts *trigger)
 {
     uint32_t flags = (uint32_t)cursor_varint_max(&reader->cursor, 63);
+    bool has_trace = (flags & TRIGGER_HAS_TRACE) != 0;
     trigger->kind = (enum trigger_kind)(flags & 3);
     trigger->has_follow = (flags & TRIGGER_HAS_FOLLOW) != 0;
-    if (flags & TRIGGER_HAS_ALTERNATIVE)
-        trigger->alternative = get(reader);
-    if (flags & TRIGGER_HAS_DAY)
-        trigger->day = (int32_t)cursor_varint_signed(&reader->cursor);
+    trigger->alternative = (flags & TRIGGER_HAS_ALTERNATIVE) != 0 ? get(reader) : 0;
+    trigger->day = (flags & TRIGGER_HAS_DAY) != 0 ? (int32_t)cursor_varint_signed(&reader->cursor) : 0;
     trigger->id = get_text(reader);
     trigger->name = get_name(reader);
     trigger->time_ms = get_time(reader);
     trigger->calendar_ms = get_time(reader);
     trigger->attributes = get_map(reader);
     trigger->follow = trigger->has_follow ? get_map(reader) : value_map(NULL, 0);
-    if (flags & TRIGGER_HAS_TRACE) {
-        trigger->traceparent = get_text(reader);
-        trigger->tracestate = get_text(reader);
-    }
+    trigger->traceparent = has_trace ? get_text(reader) : span_make(NULL, 0);
+    trigger->tracestate = has_trace ? get_text(reader) : span_make(NULL, 0);
 }
 
 static void get_step(struct reader *reader, struct step_state *step)
 {
+    *step = (struct step_state){0};
     uint32_t flags = (uint32_t)cursor_varint_max(&reader->cursor, 15);
     if ((flags & 3) > STEP_OVER || ((flags & STEP_IS_MARKED) && (flags & 3) != STEP_PENDING))
         cursor_fail(&reader->cursor);
@@ -125,7 +134,7 @@ static struct deferred_restart *get_deferred(struct reader *reader)
     deferred->version = get(reader);
     get_trigger(reader, &deferred->trigger);
     deferred->step_count = get_count(reader);
-    int64_t *dues = ARENA_ARRAY(reader->arena, int64_t, deferred->step_count);
+    int64_t *dues = GET_ITEMS(reader, int64_t, deferred->step_count);
     for (uint32_t i = 0; i < deferred->step_count; i++)
         dues[i] = get_bool(reader) ? get_time(reader) : NO_DUE;
     deferred->due_ms = dues;
@@ -141,9 +150,10 @@ static void get_journey(struct reader *reader, struct journey *journey)
     journey->key = get_text(reader);
     get_trigger(reader, &journey->trigger);
     journey->step_count = get_count(reader);
-    journey->steps = ARENA_ARRAY(reader->arena, struct step_state, journey->step_count);
+    journey->steps = GET_ITEMS(reader, struct step_state, journey->step_count);
     for (uint32_t i = 0; i < journey->step_count; i++)
         get_step(reader, &journey->steps[i]);
+    journey->deferred = NULL;
     if (flags & JOURNEY_HAS_DEFERRED) {
         journey->deferred = get_deferred(reader);
         journey->deferred->afresh = (flags & JOURNEY_DEFERRED_AFRESH) != 0;
@@ -152,6 +162,7 @@ static void get_journey(struct reader *reader, struct journey *journey)
 
 static void get_cancel(struct reader *reader, struct remembered_cancel *cancel)
 {
+    *cancel = (struct remembered_cancel){0};
     cancel->campaign = get_name(reader);
     cancel->version = get(reader);
     cancel->rule = get(reader);
@@ -165,14 +176,9 @@ static void get_cancel(struct reader *reader, struct remembered_cancel *cancel)
     cancel->profile = cancel->has_facts ? get_map(reader) : value_map(NULL, 0);
 }
 
-#define GET_LIST(reader, list, item_type)                                       \
-    do {                                                                        \
-        (list)->count = (list)->capacity = get_count(reader);                   \
-        (list)->items = ARENA_ARRAY((reader)->arena, item_type, (list)->count); \
-    } while (0)
-
 static void get_counter(struct reader *reader, struct counter *counter)
 {
+    *counter = (struct counter){0};
     counter->name = get_name(reader);
     counter->predicate = get_name(reader);
     GET_LIST(reader, &counter->times, int64_t);
@@ -182,6 +188,7 @@ static void get_counter(struct reader *reader, struct counter *counter)
 
 static void get_times(struct reader *reader, struct times_counter *counter)
 {
+    *counter = (struct times_counter){0};
     counter->campaign = get_name(reader);
     counter->alternative = get(reader);
     GET_LIST(reader, &counter->events, struct times_event);
@@ -193,6 +200,7 @@ static void get_times(struct reader *reader, struct times_counter *counter)
 
 static void get_entry(struct reader *reader, struct entry_note *entry)
 {
+    *entry = (struct entry_note){0};
     entry->campaign = get_name(reader);
     entry->key = get_text(reader);
     entry->time_ms = get_time(reader);
@@ -200,10 +208,11 @@ static void get_entry(struct reader *reader, struct entry_note *entry)
 
 static void get_sent(struct reader *reader, struct sent_note *sent)
 {
+    *sent = (struct sent_note){0};
     sent->time_ms = get_time(reader);
     sent->channel = get_name(reader);
     sent->label_count = get_count(reader);
-    struct span *labels = ARENA_ARRAY(reader->arena, struct span, sent->label_count);
+    struct span *labels = GET_ITEMS(reader, struct span, sent->label_count);
     for (size_t i = 0; i < sent->label_count; i++)
         labels[i] = get_name(reader);
     sent->labels = labels;
@@ -211,6 +220,7 @@ static void get_sent(struct reader *reader, struct sent_note *sent)
 
 static void get_seen(struct reader *reader, struct seen_id *seen)
 {
+    *seen = (struct seen_id){0};
     struct span bytes = cursor_bytes(&reader->cursor, 8);
     for (size_t i = 0; i < bytes.size; i++)
         seen->hash |= (uint64_t)(unsigned char)bytes.data[i] << 8 * i;
@@ -219,6 +229,7 @@ static void get_seen(struct reader *reader, struct seen_id *seen)
 
 static void get_follow(struct reader *reader, struct follow_state *follow)
 {
+    *follow = (struct follow_state){0};
     follow->name = get_name(reader);
     follow->thing = get_text(reader);
     follow->time_ms = get_time(reader);
@@ -228,6 +239,7 @@ static void get_follow(struct reader *reader, struct follow_state *follow)
 
 static void get_date(struct reader *reader, struct date_note *date)
 {
+    *date = (struct date_note){0};
     date->campaign = get_name(reader);
     date->key = get_text(reader);
     date->trigger_id = get_text(reader);
@@ -236,6 +248,7 @@ static void get_date(struct reader *reader, struct date_note *date)
 
 static void get_wake(struct reader *reader, struct date_wake *wake)
 {
+    *wake = (struct date_wake){0};
     wake->campaign = get_name(reader);
     wake->alternative = get(reader);
     wake->at_ms = get_time(reader);
@@ -243,6 +256,7 @@ static void get_wake(struct reader *reader, struct date_wake *wake)
 
 static void get_note(struct reader *reader, struct outcome_note *note)
 {
+    *note = (struct outcome_note){0};
     uint32_t head = (uint32_t)cursor_varint_max(&reader->cursor, 2 * OUTCOME_COUNT - 1);
     note->outcome = (enum outcome)(head >> 1);
     note->has_due = head & 1;
@@ -257,17 +271,21 @@ static void get_note(struct reader *reader, struct outcome_note *note)
         note->due_ms = get_time(reader);
 }
 
-#define GET_SECTION(reader, sections, section, list, item_type, get_item)             \
-    do {                                                                              \
-        if ((sections) >> (section)&1) {                                              \
-            GET_LIST((reader), (list), item_type);                                    \
-            for (size_t i_ = 0; i_ < (list)->count && !(reader)->cursor.failed; i_++) \
-                get_item((reader), &(list)->items[i_]);                               \
-        }                                                                             \
+#define GET_SECTION(reader, sections, section, list, item_type, get_item)      \
+    do {                                                                       \
+        if ((sections) >> (section)&1) {                                       \
+            GET_LIST((reader), (list), item_type);                             \
+            size_t read_ = 0;                                                  \
+            for (; read_ < (list)->count && !(reader)->cursor.failed; read_++) \
+                get_item((reader), &(list)->items[read_]);                     \
+            (list)->count = read_;                                             \
+        }                                                                      \
     } while (0)
 
-enum err user_state_decode(struct span bytes, struct span user, struct arena *arena,
-                           struct user_state *state)
+/* All that is above in one function, whose reader then lies in registers: its address goes nowhere else. A
+ * state is decoded for each event and each send. */
+__attribute__((flatten)) enum err user_state_decode(struct span bytes, struct span user,
+                                                    struct arena *arena, struct user_state *state)
 {
     user_state_init(state, user);
     if (bytes.size == 0)

@@ -5,7 +5,9 @@ static_assert(NAME_TABLE_SIZE <= UINT8_MAX, "a place in the table of names is a 
 
 #define NAME_HEAD_BITS 6
 
+/* Writes ahead of out->size: `at` is where, `end` where the room ends. */
 struct writer {
+    char *at, *end;
     struct buf *out;
     struct name_table names;
     /* The names in chains by hash: 1 + the place of the latest one, and of each the one before; 0 ends it.
@@ -15,24 +17,61 @@ struct writer {
     int64_t last_ms;
 };
 
+static void commit(struct writer *writer)
+{
+    writer->out->size = (size_t)(writer->at - writer->out->data);
+}
+
+/* Takes up what the buffer has, and makes it `more` at least. */
+static void take_room(struct writer *writer, size_t more)
+{
+    writer->at = buf_reserve(writer->out, more);
+    writer->end = writer->out->data + writer->out->capacity;
+}
+
+static void need(struct writer *writer, size_t more)
+{
+    if ((size_t)(writer->end - writer->at) < more) {
+        commit(writer);
+        take_room(writer, more);
+    }
+}
+
 static void put(struct writer *writer, uint64_t number)
 {
-    varint_append(writer->out, number);
+    need(writer, VARINT_BYTES);
+    writer->at += varint_write(writer->at, number);
+}
+
+static void put_signed(struct writer *writer, int64_t number)
+{
+    put(writer, varint_zigzag(number));
+}
+
+static void put_byte(struct writer *writer, uint8_t byte)
+{
+    need(writer, 1);
+    *writer->at++ = (char)byte;
 }
 
 static void put_text(struct writer *writer, struct span text)
 {
-    varint_append_span(writer->out, text);
+    put(writer, text.size);
+    need(writer, text.size);
+    span_copy_to(writer->at, text);
+    writer->at += text.size;
 }
 
 static void put_value(struct writer *writer, struct value value)
 {
+    commit(writer);
     value_bin_append(writer->out, value);
+    take_room(writer, 0);
 }
 
 static void put_time(struct writer *writer, int64_t time_ms)
 {
-    varint_append_signed(writer->out, (int64_t)((uint64_t)time_ms - (uint64_t)writer->last_ms));
+    put_signed(writer, (int64_t)((uint64_t)time_ms - (uint64_t)writer->last_ms));
     writer->last_ms = time_ms;
 }
 
@@ -41,8 +80,7 @@ static void put_name(struct writer *writer, struct span name)
     struct name_table *table = &writer->names;
     uint8_t *head = &writer->heads[hash_name(name) >> (64 - NAME_HEAD_BITS)];
     for (size_t place = *head; place != 0; place = writer->before[place - 1]) {
-        const struct span known = table->names[place - 1];
-        if (span_equal(known, name)) {
+        if (span_equal(table->names[place - 1], name)) {
             put(writer, place);
             return;
         }
@@ -66,7 +104,7 @@ static void put_trigger(struct writer *writer, const struct trigger_facts *trigg
     if (trigger->alternative != 0)
         put(writer, trigger->alternative);
     if (has_day)
-        varint_append_signed(writer->out, trigger->day);
+        put_signed(writer, trigger->day);
     put_text(writer, trigger->id);
     put_name(writer, trigger->name);
     put_time(writer, trigger->time_ms);
@@ -101,7 +139,7 @@ static void put_deferred(struct writer *writer, const struct deferred_restart *d
     put(writer, deferred->step_count);
     for (uint32_t i = 0; i < deferred->step_count; i++) {
         bool has_due = deferred->due_ms[i] != NO_DUE;
-        buf_append_byte(writer->out, has_due);
+        put_byte(writer, has_due);
         if (has_due)
             put_time(writer, deferred->due_ms[i]);
     }
@@ -134,7 +172,7 @@ static void put_cancel(struct writer *writer, const struct remembered_cancel *ca
     put_time(writer, cancel->time_ms);
     put_time(writer, cancel->arrived_ms);
     put_value(writer, cancel->sides);
-    buf_append_byte(writer->out, cancel->has_facts);
+    put_byte(writer, cancel->has_facts);
     if (cancel->has_facts) {
         put_value(writer, cancel->event);
         put_value(writer, cancel->profile);
@@ -179,10 +217,8 @@ static void put_sent(struct writer *writer, const struct sent_note *sent)
 
 static void put_seen(struct writer *writer, const struct seen_id *seen)
 {
-    char bytes[8];
     for (int i = 0; i < 8; i++)
-        bytes[i] = (char)(seen->hash >> 8 * i);
-    buf_append(writer->out, span_make(bytes, sizeof bytes));
+        put_byte(writer, (uint8_t)(seen->hash >> 8 * i));
     put_time(writer, seen->arrived_ms);
 }
 
@@ -192,7 +228,7 @@ static void put_follow(struct writer *writer, const struct follow_state *follow)
     put_text(writer, follow->thing);
     put_time(writer, follow->time_ms);
     bool expires = follow->expires_ms != INT64_MAX;
-    buf_append_byte(writer->out, expires);
+    put_byte(writer, expires);
     if (expires)
         put_time(writer, follow->expires_ms);
     put_value(writer, follow->attributes);
@@ -253,7 +289,8 @@ static uint64_t sections_of(const struct user_state *state)
     return sections;
 }
 
-void user_state_encode(const struct user_state *state, struct buf *out)
+/* All that is above in one function, as in user_state_decode. */
+__attribute__((flatten)) void user_state_encode(const struct user_state *state, struct buf *out)
 {
     uint64_t sections = sections_of(state);
     if (sections == 0)
@@ -263,7 +300,8 @@ void user_state_encode(const struct user_state *state, struct buf *out)
     writer.names.count = 0;
     memset(writer.heads, 0, sizeof writer.heads);
     writer.last_ms = 0;
-    buf_append_byte(out, USER_STATE_VERSION);
+    take_room(&writer, 0);
+    put_byte(&writer, USER_STATE_VERSION);
     put(&writer, sections);
     if (state->has_profile)
         put_value(&writer, state->profile);
@@ -280,6 +318,7 @@ void user_state_encode(const struct user_state *state, struct buf *out)
     PUT_SECTION(&writer, &state->history, put_note);
     if (state->folded_offset >= 0) {
         put(&writer, (uint64_t)state->folded_offset);
-        buf_append_byte(out, (char)state->sweep);
+        put_byte(&writer, state->sweep);
     }
+    commit(&writer);
 }

@@ -53,8 +53,7 @@ static inline void append_string(struct buf *buf, struct span string)
     }
     char *to = buf_reserve(buf, 1 + string.size);
     *to = (char)(TAG_SHORT_STRING + string.size);
-    if (string.size != 0)
-        memcpy(to + 1, string.data, string.size);
+    span_copy_to(to + 1, string);
     buf->size += 1 + string.size;
 }
 
@@ -149,16 +148,20 @@ void value_bin_append(struct buf *buf, struct value value)
 
 /* ---- reading ---- */
 
-static double read_double(struct cursor *cursor)
+static double load_double(const char *at)
 {
-    struct span bytes = cursor_bytes(cursor, 8);
-    uint64_t bits = 0;
-    if (bytes.size == sizeof bits)
-        memcpy(&bits, bytes.data, sizeof bits);
-    bits = little_endian(bits);
+    uint64_t bits;
     double real;
+    memcpy(&bits, at, sizeof bits);
+    bits = little_endian(bits);
     memcpy(&real, &bits, sizeof real);
     return real;
+}
+
+static double read_double(struct cursor *cursor)
+{
+    struct span bytes = cursor_bytes(cursor, sizeof(double));
+    return bytes.size == sizeof(double) ? load_double(bytes.data) : 0;
 }
 
 static struct value read_span(struct cursor *cursor, enum value_kind kind)
@@ -189,18 +192,45 @@ struct reader {
 
 static struct value read_tagged(struct reader *reader, uint8_t tag);
 
-/* Short strings, which most of an event is made of, are read here. */
+/* What most of an event is made of; false for anything else, and where it is not all there. */
+static inline bool read_leaf(struct cursor *cursor, struct value *value)
+{
+    size_t left = cursor_left(cursor);
+    if (left == 0)
+        return false;
+    uint8_t tag = (uint8_t)*cursor->at;
+    if (tag >= TAG_SHORT_STRING && tag - (size_t)TAG_SHORT_STRING < left) {
+        size_t size = tag - (size_t)TAG_SHORT_STRING;
+        if (size > SHORT_STRING_MAX)
+            return false;
+        *value = value_string(span_make(cursor->at + 1, size));
+        cursor->at += 1 + size;
+        return true;
+    }
+    if (tag == TAG_DOUBLE && left > sizeof(double)) {
+        *value = value_double(load_double(cursor->at + 1));
+        cursor->at += 1 + sizeof(double);
+        return true;
+    }
+    if (tag == TAG_INT) {
+        cursor->at += 1;
+        *value = value_int(cursor_varint_signed(cursor));
+        return true;
+    }
+    return false;
+}
+
 static inline struct value read_value(struct reader *reader)
 {
-    uint8_t tag = cursor_byte(reader->cursor);
+    struct value value;
     reader->promised--;
-    if (tag >= TAG_SHORT_STRING && tag <= TAG_SHORT_STRING + SHORT_STRING_MAX)
-        return value_string(cursor_bytes(reader->cursor, tag - (size_t)TAG_SHORT_STRING));
-    return read_tagged(reader, tag);
+    if (read_leaf(reader->cursor, &value))
+        return value;
+    return read_tagged(reader, cursor_byte(reader->cursor));
 }
 
 /* The size of a container whose elements are `values_each` values. */
-static size_t read_count(struct reader *reader, size_t values_each)
+static inline size_t read_count(struct reader *reader, size_t values_each)
 {
     struct cursor *cursor = reader->cursor;
     size_t count = cursor_varint_max(cursor, UINT32_MAX);
@@ -214,28 +244,40 @@ static size_t read_count(struct reader *reader, size_t values_each)
     return count;
 }
 
+/* The values of a container. The cursor is a copy, which lies in registers as long as leaves follow. */
+static void read_values(struct reader *reader, struct value *values, size_t count)
+{
+    struct cursor cursor = *reader->cursor;
+    reader->depth_left--;
+    for (size_t i = 0; i < count; i++) {
+        reader->promised--;
+        if (read_leaf(&cursor, &values[i]))
+            continue;
+        uint8_t tag = cursor_byte(&cursor);
+        *reader->cursor = cursor;
+        values[i] = read_tagged(reader, tag);
+        cursor = *reader->cursor;
+    }
+    reader->depth_left++;
+    *reader->cursor = cursor;
+}
+
 static struct value read_list(struct reader *reader)
 {
     size_t count = read_count(reader, 1);
     struct value *items = arena_alloc_aligned(reader->arena, count * sizeof *items, alignof(struct value));
-    reader->depth_left--;
-    for (size_t i = 0; i < count; i++)
-        items[i] = read_value(reader);
-    reader->depth_left++;
+    read_values(reader, items, count);
     return value_list(items, count);
 }
+
+static_assert(sizeof(struct value_member) == 2 * sizeof(struct value), "members are two values each");
 
 static struct value read_map(struct reader *reader)
 {
     size_t count = read_count(reader, 2);
     struct value_member *members =
         arena_alloc_aligned(reader->arena, count * sizeof *members, alignof(struct value_member));
-    reader->depth_left--;
-    for (size_t i = 0; i < count; i++) {
-        members[i].key = read_value(reader);
-        members[i].value = read_value(reader);
-    }
-    reader->depth_left++;
+    read_values(reader, (struct value *)members, 2 * count);
     return value_map(members, count);
 }
 

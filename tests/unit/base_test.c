@@ -33,6 +33,55 @@ static void varints_round_trip(void **state)
     }
 }
 
+/* With bytes after it a varint is read eight bytes at once. */
+static void varints_with_more_behind_them(void **state)
+{
+    (void)state;
+    static const char behind[][9] = {{0},
+                                     {(char)0xFF, (char)0xFF, (char)0xFF, (char)0xFF, (char)0xFF,
+                                      (char)0xFF, (char)0xFF, (char)0xFF, (char)0xFF}};
+    for (unsigned bits = 0; bits <= 64; bits++) {
+        uint64_t number = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
+        for (int change = 0; change < 4; change++) {
+            struct buf buf = {0};
+            uint64_t wanted = change / 2 == 0 ? number : number ^ (number & 0x5555555555555555);
+            varint_append(&buf, wanted);
+            size_t size = buf.size;
+            buf_append(&buf, span_make(behind[change % 2], sizeof behind[0]));
+            struct cursor cursor = cursor_make(buf_span(&buf));
+            assert_true(cursor_varint(&cursor) == wanted);
+            assert_int_equal(cursor_left(&cursor), buf.size - size);
+            buf_free(&buf);
+        }
+    }
+    struct cursor longer = cursor_make(SPAN_LITERAL("\x81\x80\x00\x01\x01\x01\x01\x01\x01\x01"));
+    assert_true(cursor_varint(&longer) == 0);
+    assert_true(longer.failed);
+}
+
+/* Both work by words up to 16 bytes; neither looks beyond the end or before the beginning. */
+static void spans_of_every_length_are_compared_and_copied(void **state)
+{
+    (void)state;
+    static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+    for (size_t size = 0; size <= 20; size++) {
+        struct span guarded = guarded_copy(span_make(text, size));
+        char copy[32];
+        memset(copy, '-', sizeof copy);
+        span_copy_to(copy + 1, guarded);
+        assert_memory_equal(copy + 1, text, size);
+        assert_true(copy[0] == '-' && copy[1 + size] == '-');
+        assert_true(span_equal(guarded, span_make(copy + 1, size)));
+        assert_false(span_equal(guarded, span_make(copy + 1, size + 1)));
+        for (size_t i = 0; i < size; i++) {
+            copy[1 + i] ^= 1;
+            assert_false(span_equal(guarded, span_make(copy + 1, size)));
+            copy[1 + i] ^= 1;
+        }
+        guarded_free(guarded);
+    }
+}
+
 static void signed_varints_are_zigzag(void **state)
 {
     (void)state;
@@ -284,6 +333,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(varints_round_trip),
+        cmocka_unit_test(varints_with_more_behind_them),
+        cmocka_unit_test(spans_of_every_length_are_compared_and_copied),
         cmocka_unit_test(signed_varints_are_zigzag),
         cmocka_unit_test(varints_that_are_no_such),
         cmocka_unit_test(hash_is_xxh64),
