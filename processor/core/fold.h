@@ -94,7 +94,7 @@ struct journey_range {
     uint32_t before_version; /* on older versions; UINT32_MAX: on any */
     int64_t entered_upto_ms; /* put in the calendar no later; INT64_MAX: whenever */
 };
-/* Whether the user has such a journey. */
+/* Whether the user has such a journey, or waits for the campaign's next year. */
 bool fold_range_has(const struct user_state *state, const struct journey_range *range);
 /* Every pending send of theirs becomes `skipped` with this reason (ended: archive and --pending cancel;
  * paused: a pause that expires). */

@@ -35,7 +35,23 @@ bool fold_range_has(const struct user_state *state, const struct journey_range *
         if (range_holds(range, &state->journeys.items[i]))
             return true;
     }
+    for (size_t i = 0; i < state->wakes.count; i++) {
+        if (span_equal(state->wakes.items[i].campaign, range->campaign))
+            return true;
+    }
     return false;
+}
+
+/* No further year of an archived campaign enters. */
+static void end_wakes(const struct fold *fold, struct user_state *state, struct span campaign)
+{
+    const struct campaign_slot *slot = campaign_set_find(fold->campaigns, campaign);
+    if (slot == NULL || slot->life.status != CAMPAIGN_ARCHIVED)
+        return;
+    for (size_t i = state->wakes.count; i-- > 0;) {
+        if (span_equal(state->wakes.items[i].campaign, campaign))
+            USER_LIST_REMOVE(&state->wakes, i);
+    }
 }
 
 void fold_campaign_end(struct fold *fold, struct user_state *state, const struct journey_range *range,
@@ -43,6 +59,7 @@ void fold_campaign_end(struct fold *fold, struct user_state *state, const struct
 {
     struct fold_pass pass = {.fold = fold, .state = state, .at_ms = at_ms, .append_ms = append_ms};
     fold_forget_old(fold, state, at_ms);
+    end_wakes(fold, state, range->campaign);
     for (size_t i = 0; i < state->journeys.count;) {
         struct journey *journey = &state->journeys.items[i];
         const struct campaign *campaign =

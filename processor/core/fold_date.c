@@ -78,6 +78,16 @@ static size_t wake_index(const struct user_state *state, struct span campaign, u
     return SIZE_MAX;
 }
 
+/* A yearly journey is over before its day: the next year's waits for that. */
+static void wait_for_day(struct fold_pass *pass, const struct campaign_slot *slot,
+                         const struct journey *journey)
+{
+    uint32_t alternative = journey->trigger.alternative;
+    if (wake_index(pass->state, slot->current->id, alternative) == SIZE_MAX)
+        *USER_LIST_PUSH(pass->fold->arena, &pass->state->wakes) = (struct date_wake){
+            .campaign = slot->current->id, .alternative = alternative, .at_ms = journey->trigger.time_ms};
+}
+
 /* --- one alternative ------------------------------------------------------------------------------------
  */
 
@@ -116,9 +126,6 @@ static void cancel_dated(struct dating *dating)
 {
     struct fold_pass *pass = dating->pass;
     struct user_state *state = pass->state;
-    size_t wake = wake_index(state, dating->slot->current->id, dating->alternative);
-    if (wake != SIZE_MAX)
-        USER_LIST_REMOVE(&state->wakes, wake);
     for (size_t i = 0; i < state->journeys.count;) {
         struct journey *journey = &state->journeys.items[i];
         const struct campaign *campaign =
@@ -133,11 +140,14 @@ static void cancel_dated(struct dating *dating)
                 fold_end_step(pass, campaign, journey, step, OUTCOME_CANCELLED,
                               reason_text(REASON_NO_DATE));
         }
-        /* No date, so nothing follows from its being over. */
-        if (!journey_is_open(journey))
-            USER_LIST_REMOVE(&state->journeys, i);
-        else
+        if (journey_is_open(journey)) {
             i++;
+            continue;
+        }
+        /* A date that is back by then has its next year's. */
+        if (journey->trigger.kind == TRIGGER_YEARLY && pass->at_ms < journey->trigger.time_ms)
+            wait_for_day(pass, dating->slot, journey);
+        USER_LIST_REMOVE(&state->journeys, i);
     }
 }
 
@@ -147,8 +157,9 @@ static bool id_is_taken(const struct dating *dating, const struct journey *open,
            (open == NULL || !span_equal(open->trigger.id, id));
 }
 
-/* The first yearly occurrence today or later that has not entered (but for the open journey's own). */
-static struct occurrence next_year(const struct dating *dating, const struct journey *open)
+/* The first yearly occurrence today or later; with `passing`, that has not entered (but for the open
+ * journey's own). */
+static struct occurrence next_year(const struct dating *dating, const struct journey *open, bool passing)
 {
     struct arena *arena = dating->pass->fold->arena;
     struct civil_date date = civil_from_days(dating->day);
@@ -156,7 +167,7 @@ static struct occurrence next_year(const struct dating *dating, const struct jou
     if (yearly_day(year, date) < dating->today)
         year++;
     struct occurrence occurrence = yearly_occurrence(arena, year, date);
-    while (id_is_taken(dating, open, occurrence.trigger_id))
+    while (passing && id_is_taken(dating, open, occurrence.trigger_id))
         occurrence = yearly_occurrence(arena, ++year, date);
     return occurrence;
 }
@@ -217,15 +228,16 @@ static void date_alternative(struct dating *dating)
     struct journey *open = open_of(dating);
     if (open != NULL && still_the_same(dating, open))
         return;
-    /* The next year's waits until this one's day has come. */
-    if (open == NULL && wake_index(pass->state, dating->slot->current->id, dating->alternative) != SIZE_MAX)
-        return;
     if (dating->trigger->kind == TRIGGER_DATE) {
         enter_date(dating, open);
         return;
     }
-    struct occurrence occurrence = next_year(dating, open);
-    enter_occurrence(dating, &occurrence, open != NULL);
+    bool waits =
+        open == NULL && wake_index(pass->state, dating->slot->current->id, dating->alternative) != SIZE_MAX;
+    struct occurrence occurrence = next_year(dating, open, !waits);
+    /* The year after one that has entered waits until its day has come. */
+    if (!waits || !id_is_taken(dating, open, occurrence.trigger_id))
+        enter_occurrence(dating, &occurrence, open != NULL);
 }
 
 static void look_at_alternative(struct fold_pass *pass, const struct campaign_slot *slot,
@@ -272,9 +284,7 @@ static void date_over(struct fold_pass *pass, const struct journey *journey)
         look_at_alternative(pass, slot, alternative);
         return;
     }
-    if (wake_index(pass->state, slot->current->id, alternative) == SIZE_MAX)
-        *USER_LIST_PUSH(pass->fold->arena, &pass->state->wakes) = (struct date_wake){
-            .campaign = slot->current->id, .alternative = alternative, .at_ms = journey->trigger.time_ms};
+    wait_for_day(pass, slot, journey);
 }
 
 void fold_dates_over(struct fold_pass *pass)

@@ -38,7 +38,6 @@ class Dating:
             found = self.date_of(value_of(one.get("yearly") or one.get("date"), env), tz)
         except Err:
             found = None
-        waiting = [wake for wake in self.wakes if wake[1] is user and wake[2] is campaign and wake[3] == index]
 
         def gone():
             for journey in mine:
@@ -46,8 +45,9 @@ class Dating:
                     if state["pending"]:
                         state["pending"] = False
                         self.step_record(user, journey, state, "cancelled", reason="no_date", due=iso(state["due"]))
+                if "yearly" in one and self.clock < journey["trigger"]["time"]:
+                    self.wait_for_day(user, campaign, index, journey["trigger"]["time"])
             user["journeys"] = [journey for journey in user["journeys"] if journey not in mine]
-            self.wakes = [wake for wake in self.wakes if wake not in waiting]
 
         if found is None:
             return gone()
@@ -57,8 +57,7 @@ class Dating:
             day = current["trigger"]["day"]
             if (self.yearly(day.year, date) if "yearly" in one else date) == day:
                 return None
-        elif waiting:
-            return None
+        waiting = current is None and self.waits(user, campaign, index)
 
         def taken(trigger_id):
             return (campaign["campaign"], "", trigger_id) in user["entered_ids"] and \
@@ -67,6 +66,8 @@ class Dating:
         if "yearly" in one:
             year = today.year if self.yearly(today.year, date) >= today else today.year + 1
             while taken(f"yearly:{year:04d}"):
+                if waiting:
+                    return None
                 year += 1
             day, trigger_id = self.yearly(year, date), f"yearly:{year:04d}"
         else:
@@ -95,5 +96,12 @@ class Dating:
                 continue
             if self.clock >= trigger["time"]:
                 self.look_at_date(user, campaign, trigger["alternative"], one)
-            elif not any(wake[1] is user and wake[2] is campaign and wake[3] == trigger["alternative"] for wake in self.wakes):
-                self.wakes.append((trigger["time"], user, campaign, trigger["alternative"]))
+            else:
+                self.wait_for_day(user, campaign, trigger["alternative"], trigger["time"])
+
+    def waits(self, user, campaign, index):
+        return any(wake[1] is user and wake[2] is campaign and wake[3] == index for wake in self.wakes)
+
+    def wait_for_day(self, user, campaign, index, day):
+        if not self.waits(user, campaign, index):
+            self.wakes.append((day, user, campaign, index))

@@ -376,6 +376,16 @@ static void the_next_year_waits_for_the_day(void **state)
               "profile 11:00 {\"city\":\"Lyon\"}", "decide +3d 00:00", "= scheduled wish +368d 09:00"));
 }
 
+static void a_gone_date_waits_but_not_one_of_another_year(void **state)
+{
+    (void)state;
+    run(birthday, 0,
+        LINES("profile 09:00 {\"birth_date\":\"1990-03-05\"}", "= scheduled wish +3d 09:00",
+              "profile 10:00 {\"birth_date\":null}", "= cancelled wish no_date +3d 09:00",
+              "profile 11:00 {\"birth_date\":\"1990-03-05\"}", "next +3d 00:00",
+              "profile 11:30 {\"birth_date\":\"1990-03-01\"}", "= scheduled wish +364d 09:00"));
+}
+
 /* ---- limits, forgetting ---- */
 
 static void journeys_are_limited(void **state)
@@ -490,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_user_is_erased),
         cmocka_unit_test(a_new_date_trigger_meets_users_who_are_there),
         cmocka_unit_test(the_next_year_waits_for_the_day),
+        cmocka_unit_test(a_gone_date_waits_but_not_one_of_another_year),
         cmocka_unit_test(journeys_are_limited),
         cmocka_unit_test(the_oldest_is_forgotten),
         cmocka_unit_test(a_user_becomes_unknown),
