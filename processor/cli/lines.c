@@ -90,9 +90,10 @@ int lines_command(const struct cli_call *call, lines_answer *answer)
     if (code != CLI_DONE)
         return code;
     enum err error = lines_run(STDIN_FILENO, STDOUT_FILENO, answer, &locale);
+    int why = errno;
     icu_locale_close(&locale);
     if (error == ERR_OK)
         return CLI_DONE;
-    fprintf(stderr, "declic %s: standard input or output: %s\n", call->command->name, err_sentence(error));
-    return CLI_UNREACHABLE;
+    fprintf(stderr, "declic %s: standard input or output: %s\n", call->command->name, strerror(why));
+    return CLI_WRONG;
 }
