@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/event.h"
+
 int service_fail(const struct cli_call *call, enum err error, const struct diag *diag)
 {
     const char *text = diag->text[0] != 0 ? diag->text : err_sentence(error);
@@ -38,10 +40,12 @@ int service_user_view(const struct cli_call *call, const char *what, struct user
     if (user == NULL || user[0] == '\0')
         return cli_usage(call, "--user is needed: whose %s?", what);
     struct config *config;
+    struct diag diag = {0};
+    if (event_check_user(span_from_text(user), &diag) != ERR_OK)
+        return cli_usage(call, "%s", diag.text);
     int code = cli_config(call, &config);
     if (code != CLI_DONE)
         return code;
-    struct diag diag = {0};
     enum err error = user_view_open(config, span_from_text(user), &cli_log, view, &diag);
     return error == ERR_OK ? CLI_DONE : service_fail(call, error, &diag);
 }
