@@ -27,6 +27,21 @@ bool http_access_allows(const struct http_access *access, const char *authorizat
     return difference == 0;
 }
 
+/* Cuts white space off both ends, as headers have none there. False: nobody could send the rest. */
+static bool token_trim(char *token, size_t size)
+{
+    static const char white[] = " \t\r\n";
+    while (size > 0 && memchr(white, token[size - 1], sizeof white - 1) != NULL)
+        size--;
+    token[size] = '\0';
+    size_t lead = strspn(token, white);
+    memmove(token, token + lead, size + 1 - lead);
+    for (size_t i = 0; i < size - lead; i++)
+        if ((unsigned char)token[i] < ' ' || token[i] == 0x7F)
+            return false;
+    return true;
+}
+
 static enum err read_token(const struct config *config, struct http_access *access, struct diag *diag)
 {
     if (config->http_token_file.size == 0)
@@ -39,12 +54,18 @@ static enum err read_token(const struct config *config, struct http_access *acce
                         strerror(errno));
     ssize_t size = read(fd, access->token, sizeof access->token - 1);
     close(fd);
-    while (size > 0 && (access->token[size - 1] == '\n' || access->token[size - 1] == '\r'))
-        size--;
-    if (size <= 0)
+    if (size == sizeof access->token - 1)
+        return diag_set(diag, ERR_INVALID, 0, 0,
+                        "http.token_file: %s holds more than a token: %zu bytes or more", path,
+                        sizeof access->token - 1);
+    bool fits = size < 0 || token_trim(access->token, (size_t)size);
+    if (size < 0 || access->token[0] == '\0')
         return diag_set(diag, ERR_INVALID, 0, 0, "http.token_file: %s holds no token", path);
-    access->token[size] = '\0';
-    return ERR_OK;
+    return fits ? ERR_OK
+                : diag_set(
+                      diag, ERR_INVALID, 0, 0,
+                      "http.token_file: %s holds several lines or control characters; a token is one line",
+                      path);
 }
 
 static enum err read_address(struct span listen, struct sockaddr_storage *address, bool *loopback)
