@@ -98,35 +98,9 @@ static void follow_word(struct redis_wire *wire, const struct store_follow *foll
     redis_wire_joined(wire, span_make(prefix, sizeof(prefix)), follow->user);
 }
 
-/* Likewise for those who begin or cease to follow something. */
-static size_t gather_follows(struct redis_wire *wire, const struct redis_keys *keys,
-                             const struct store_commit *commit)
-{
-    size_t on = follows_that(commit, true), off = commit->follow_count - on;
-    if (on > 0) {
-        redis_wire_command(wire, 2 + 2 * on, "ZADD");
-        redis_wire_word(wire, keys->follows);
-        for (size_t i = 0; i < commit->follow_count; i++) {
-            if (commit->follows[i].on) {
-                redis_wire_number(wire, 0);
-                follow_word(wire, &commit->follows[i]);
-            }
-        }
-    }
-    if (off > 0) {
-        redis_wire_command(wire, 2 + off, "ZREM");
-        redis_wire_word(wire, keys->follows);
-        for (size_t i = 0; i < commit->follow_count; i++) {
-            if (!commit->follows[i].on)
-                follow_word(wire, &commit->follows[i]);
-        }
-    }
-    return (size_t)(on > 0) + (off > 0);
-}
-
-/* Writes one variadic command for each kind that occurs; returns how many. */
-static size_t gather_writes(struct redis_wire *wire, const struct redis_keys *keys,
-                            const struct store_commit *commit)
+/* One variadic command for each kind of write that occurs. */
+static void gather_writes(struct redis_wire *wire, const struct redis_keys *keys,
+                          const struct store_commit *commit)
 {
     struct shares shares = shares_of(commit);
     const struct store_user_write *end = commit->writes + commit->count, *w;
@@ -166,31 +140,51 @@ static size_t gather_writes(struct redis_wire *wire, const struct redis_keys *ke
                 redis_wire_word(wire, w->user);
         }
     }
-    return (size_t)(shares.set > 0) + (shares.deleted > 0) + (shares.due > 0) + (shares.undue > 0);
 }
 
-size_t redis_commit_gather(struct redis_wire *wire, struct redis_key_table *table,
-                           const struct store_commit *commits, size_t count)
+/* Likewise for those who begin or cease to follow something. */
+static void gather_follows(struct redis_wire *wire, const struct redis_keys *keys,
+                           const struct store_commit *commit)
 {
-    size_t replies = 2;
+    size_t on = follows_that(commit, true), off = commit->follow_count - on;
+    if (on > 0) {
+        redis_wire_command(wire, 2 + 2 * on, "ZADD");
+        redis_wire_word(wire, keys->follows);
+        for (size_t i = 0; i < commit->follow_count; i++) {
+            if (commit->follows[i].on) {
+                redis_wire_number(wire, 0);
+                follow_word(wire, &commit->follows[i]);
+            }
+        }
+    }
+    if (off > 0) {
+        redis_wire_command(wire, 2 + off, "ZREM");
+        redis_wire_word(wire, keys->follows);
+        for (size_t i = 0; i < commit->follow_count; i++) {
+            if (!commit->follows[i].on)
+                follow_word(wire, &commit->follows[i]);
+        }
+    }
+}
+
+void redis_commit_gather(struct redis_wire *wire, struct redis_key_table *table,
+                         const struct store_commit *commits, size_t count)
+{
     redis_wire_command(wire, 1, "MULTI");
     for (size_t i = 0; i < count; i++) {
         const struct redis_keys *keys = redis_keys_of(table, commits[i].partition);
         redis_wire_command(wire, 3, "SET");
         redis_wire_word(wire, keys->head);
         redis_wire_number(wire, commits[i].new_head);
-        replies++;
         if (commits[i].part.size > 0) {
             redis_wire_command(wire, 3, "SET");
             redis_wire_word(wire, keys->part);
             redis_wire_word(wire, commits[i].part);
-            replies++;
         }
-        replies += gather_writes(wire, keys, &commits[i]);
-        replies += gather_follows(wire, keys, &commits[i]);
+        gather_writes(wire, keys, &commits[i]);
+        gather_follows(wire, keys, &commits[i]);
     }
     redis_wire_command(wire, 1, "EXEC");
-    return replies;
 }
 
 /* EXEC's reply is a list of replies; an error among them means that a key holds something else. */
@@ -207,8 +201,9 @@ static enum err judge_exec(struct redis_wire *wire, const struct redis_value *ex
     return ERR_OK;
 }
 
-enum err redis_commit_receive(struct redis_wire *wire, struct arena *arena, size_t replies)
+enum err redis_commit_receive(struct redis_wire *wire, struct arena *arena)
 {
+    size_t replies = redis_wire_sent_count(wire);
     enum err queueing = ERR_OK;
     struct redis_value *value = NULL;
     for (size_t i = 0; i < replies; i++) {

@@ -7,14 +7,14 @@
 #include "redis/redis_keys.h"
 #include "redis/redis_wire.h"
 
-/* Gathers MULTI, every write and EXEC; returns how many replies will come. */
-size_t redis_commit_gather(struct redis_wire *wire, struct redis_key_table *keys,
-                           const struct store_commit *commits, size_t count);
+/* Gathers MULTI, every write and EXEC. */
+void redis_commit_gather(struct redis_wire *wire, struct redis_key_table *keys,
+                         const struct store_commit *commits, size_t count);
 
-/* What the replies of redis_commit_gather say: ERR_OK; ERR_CONFLICT, a watched head moved; ERR_LIMIT, at
- * maxmemory, nothing written; ERR_UNREACHABLE, nothing written (a passing state); ERR_REFUSED;
+/* What the replies to the commit that was sent say: ERR_OK; ERR_CONFLICT, a watched head moved; ERR_LIMIT,
+ * at maxmemory, nothing written; ERR_UNREACHABLE, nothing written (a passing state); ERR_REFUSED;
  * ERR_UNKNOWN_OUTCOME when they do not all come. */
-WARN_UNUSED enum err redis_commit_receive(struct redis_wire *wire, struct arena *arena, size_t replies);
+WARN_UNUSED enum err redis_commit_receive(struct redis_wire *wire, struct arena *arena);
 
 /* The same commit through a script that is allowed at maxmemory (Redis >= 7.0): done when every write
  * deletes or rewrites a user who is there without growing him by much, so that settling and cancelling go

@@ -31,14 +31,13 @@ enum err redis_store_expect_all(struct redis_wire *wire, struct arena *arena, si
     return error;
 }
 
-/* All the replies of what was gathered, EXEC's last, which is handed out. An error inside EXEC's list, a
- * key that holds something else, must not be taken for an empty value. */
-enum err redis_store_transact(struct redis_wire *wire, struct arena *arena, size_t commands,
-                              struct redis_value **value)
+/* EXEC's reply is the last. An error inside its list, a key that holds something else, must not be taken
+ * for an empty value. */
+enum err redis_store_transact(struct redis_wire *wire, struct arena *arena, struct redis_value **value)
 {
     redis_wire_command(wire, 1, "EXEC");
     enum err error = redis_wire_send(wire), judged = ERR_OK;
-    for (size_t i = 0; error == ERR_OK && i < commands; i++) {
+    for (size_t i = 0; error == ERR_OK && i < redis_wire_sent_count(wire); i++) {
         error = redis_wire_receive(wire, arena, value);
         if (error == ERR_OK && judged == ERR_OK && (*value)->kind == REDIS_ERROR)
             judged = redis_wire_judge(wire, *value);
@@ -96,13 +95,13 @@ static size_t repeat_words(struct redis_wire *wire, struct span sent, size_t com
     return words;
 }
 
-enum err redis_store_read(struct redis_wire *wire, struct arena *arena, size_t commands,
-                          struct redis_value **value)
+enum err redis_store_read(struct redis_wire *wire, struct arena *arena, struct redis_value **value)
 {
-    enum err error = redis_store_transact(wire, arena, commands, value);
+    enum err error = redis_store_transact(wire, arena, value);
     if (error != ERR_LIMIT)
         return error;
     struct span sent = redis_wire_sent(wire);
+    size_t commands = redis_wire_sent_count(wire);
     redis_wire_command(wire, 4 + repeat_words(NULL, sent, commands), "EVAL");
     redis_wire_text(wire, read_script);
     redis_wire_number(wire, 0);
@@ -110,6 +109,16 @@ enum err redis_store_read(struct redis_wire *wire, struct arena *arena, size_t c
     (void)repeat_words(wire, sent, commands);
     error = redis_wire_send(wire);
     return error != ERR_OK ? error : redis_store_expect(wire, arena, value);
+}
+
+enum err redis_store_ask(struct redis_store *store, const struct redis_keys *keys)
+{
+    enum err error = redis_store_begin(store, store->rest);
+    if (error != ERR_OK)
+        return error;
+    redis_wire_command(store->rest, 1, "MULTI");
+    redis_store_gather_get(store->rest, keys->head);
+    return ERR_OK;
 }
 
 void redis_store_gather_get(struct redis_wire *wire, struct span key)

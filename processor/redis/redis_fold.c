@@ -103,11 +103,11 @@ static bool heads_are_expected(const struct redis_store *store, const struct sto
 
 static enum err commit_send(struct redis_store *store, const struct store_commit *commits, size_t count)
 {
-    size_t replies = redis_commit_gather(store->fold, store->keys, commits, count);
+    redis_commit_gather(store->fold, store->keys, commits, count);
     watched_clear(store);
     if (redis_wire_send(store->fold) != ERR_OK)
         return ERR_UNKNOWN_OUTCOME;
-    enum err error = redis_commit_receive(store->fold, &store->scratch, replies);
+    enum err error = redis_commit_receive(store->fold, &store->scratch);
     if (error == ERR_LIMIT)
         error = redis_commit_frugally(store->fold, store->keys, &store->scratch, commits, count);
     if (error == ERR_UNREACHABLE || error == ERR_REFUSED)

@@ -14,7 +14,7 @@ static enum err store_fire_read(void *self, struct store_read *reads, size_t cou
 {
     struct redis_store *store = self;
     struct redis_value *list;
-    size_t commands = 2, at = 0;
+    size_t at = 0;
     enum err error = redis_store_begin(store, store->rest);
     if (error != ERR_OK)
         return error;
@@ -23,9 +23,8 @@ static enum err store_fire_read(void *self, struct store_read *reads, size_t cou
         redis_store_gather_get(store->rest, redis_store_keys(store, reads[i].partition)->head);
         if (reads[i].count > 0)
             redis_store_gather_states(store, store->rest, &reads[i]);
-        commands += reads[i].count > 0 ? 2 : 1;
     }
-    error = redis_store_read(store->rest, arena, commands, &list);
+    error = redis_store_read(store->rest, arena, &list);
     for (size_t i = 0; error == ERR_OK && i < count; i++) {
         const struct redis_value *head = list->elements[at++];
         redis_store_take_states(&reads[i], head, reads[i].count > 0 ? list->elements[at++] : NULL, arena);
@@ -41,14 +40,12 @@ static enum err store_partition_read(void *self, int32_t partition, struct arena
     struct redis_store *store = self;
     const struct redis_keys *keys = redis_store_keys(store, partition);
     struct redis_value *list;
-    enum err error = redis_store_begin(store, store->rest);
+    enum err error = redis_store_ask(store, keys);
     if (error != ERR_OK)
         return error;
-    redis_wire_command(store->rest, 1, "MULTI");
-    redis_store_gather_get(store->rest, keys->head);
     redis_store_gather_get(store->rest, keys->part);
     redis_store_gather_get(store->rest, keys->ids);
-    error = redis_store_read(store->rest, arena, 5, &list);
+    error = redis_store_read(store->rest, arena, &list);
     if (error == ERR_OK)
         *out = (struct store_partition){
             .head = redis_store_head(list->elements[0]),
@@ -85,11 +82,9 @@ static enum err store_due_read(void *self, int32_t partition, int64_t from_ms, i
     struct redis_store *store = self;
     const struct redis_keys *keys = redis_store_keys(store, partition);
     struct redis_value *list;
-    enum err error = redis_store_begin(store, store->rest);
+    enum err error = redis_store_ask(store, keys);
     if (error != ERR_OK)
         return error;
-    redis_wire_command(store->rest, 1, "MULTI");
-    redis_store_gather_get(store->rest, keys->head);
     redis_wire_command(store->rest, 8, "ZRANGEBYSCORE");
     redis_wire_word(store->rest, keys->due);
     redis_score_word(store->rest, from_ms);
@@ -98,7 +93,7 @@ static enum err store_due_read(void *self, int32_t partition, int64_t from_ms, i
     redis_wire_text(store->rest, "LIMIT");
     redis_wire_number(store->rest, 0);
     redis_wire_number(store->rest, (int64_t)limit);
-    error = redis_store_read(store->rest, arena, 4, &list);
+    error = redis_store_read(store->rest, arena, &list);
     if (error != ERR_OK)
         return error;
     *head = redis_store_head(list->elements[0]);
@@ -143,7 +138,7 @@ static enum err store_ids_write(void *self, int32_t partition, int64_t expected_
     redis_wire_command(store->rest, 3, "SET");
     redis_wire_word(store->rest, keys->ids);
     redis_wire_word(store->rest, ids);
-    error = redis_store_transact(store->rest, &store->scratch, 3, &value);
+    error = redis_store_transact(store->rest, &store->scratch, &value);
     if (error == ERR_LIMIT && (error = redis_store_begin(store, store->rest)) == ERR_OK)
         return redis_ids_write_frugally(store->rest, keys, &store->scratch, expected_head, ids);
     if (error != ERR_OK)
@@ -164,7 +159,7 @@ static enum err store_ids_remove(void *self, int32_t partition, struct span ids)
     redis_wire_command(store->rest, 1, "MULTI");
     redis_wire_command(store->rest, 2, "DEL");
     redis_wire_word(store->rest, keys->ids);
-    return redis_store_transact(store->rest, &store->scratch, 3, &value);
+    return redis_store_transact(store->rest, &store->scratch, &value);
 }
 
 /* ---- several partitions ---- */

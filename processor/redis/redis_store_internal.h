@@ -36,14 +36,17 @@ WARN_UNUSED enum err redis_store_expect(struct redis_wire *wire, struct arena *a
 WARN_UNUSED enum err redis_store_expect_all(struct redis_wire *wire, struct arena *arena, size_t replies,
                                             struct redis_value **last);
 
-/* Sends what was gathered (`commands` with MULTI and EXEC) and hands out EXEC's list: one atomic step. A
- * nil (value->kind) only where the connection watches something. */
-WARN_UNUSED enum err redis_store_transact(struct redis_wire *wire, struct arena *arena, size_t commands,
+/* Sends what was gathered, MULTI first, and EXEC after it; hands out EXEC's list: one atomic step. A nil
+ * (value->kind) only where the connection watches something. */
+WARN_UNUSED enum err redis_store_transact(struct redis_wire *wire, struct arena *arena,
                                           struct redis_value **value);
 /* The same for commands that only read, also at maxmemory, where Redis queues nothing after MULTI: the
  * commands then go once more, through a script. */
-WARN_UNUSED enum err redis_store_read(struct redis_wire *wire, struct arena *arena, size_t commands,
+WARN_UNUSED enum err redis_store_read(struct redis_wire *wire, struct arena *arena,
                                       struct redis_value **value);
+/* Begins such a question on store->rest: MULTI, and the partition's head as the first element of the list.
+ */
+WARN_UNUSED enum err redis_store_ask(struct redis_store *store, const struct redis_keys *keys);
 
 void redis_store_gather_get(struct redis_wire *wire, struct span key);
 void redis_store_gather_states(struct redis_store *store, struct redis_wire *wire,

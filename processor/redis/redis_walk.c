@@ -20,11 +20,9 @@ static struct span follower_of(struct span member)
  */
 static enum err index_ask(struct redis_store *store, const struct redis_keys *keys)
 {
-    enum err error = redis_store_begin(store, store->rest);
+    enum err error = redis_store_ask(store, keys);
     if (error != ERR_OK)
         return error;
-    redis_wire_command(store->rest, 1, "MULTI");
-    redis_store_gather_get(store->rest, keys->head);
     redis_wire_command(store->rest, 7, "ZRANGEBYLEX");
     redis_wire_word(store->rest, keys->follows);
     return ERR_OK;
@@ -38,7 +36,7 @@ static enum err index_answer(struct redis_store *store, size_t limit, struct are
     redis_wire_text(store->rest, "LIMIT");
     redis_wire_number(store->rest, 0);
     redis_wire_number(store->rest, (int64_t)limit);
-    enum err error = redis_store_read(store->rest, arena, 4, &list);
+    enum err error = redis_store_read(store->rest, arena, &list);
     if (error != ERR_OK)
         return error;
     *head = redis_store_head(list->elements[0]);
@@ -118,20 +116,18 @@ enum err redis_users_scan(void *self, int32_t partition, struct store_scan *scan
     struct redis_store *store = self;
     const struct redis_keys *keys = redis_store_keys(store, partition);
     struct redis_value *list;
-    enum err error = redis_store_begin(store, store->rest);
+    enum err error = redis_store_ask(store, keys);
     if (error != ERR_OK)
         return error;
     uint64_t life = redis_wire_generation(store->rest);
     if (scan->life != 0 && scan->life != life)
         return ERR_CONFLICT;
-    redis_wire_command(store->rest, 1, "MULTI");
-    redis_store_gather_get(store->rest, keys->head);
     redis_wire_command(store->rest, 5, "HSCAN");
     redis_wire_word(store->rest, keys->users);
     redis_wire_word(store->rest, arena_printf(arena, "%llu", (unsigned long long)scan->at));
     redis_wire_text(store->rest, "COUNT");
     redis_wire_number(store->rest, (int64_t)limit);
-    error = redis_store_read(store->rest, arena, 4, &list);
+    error = redis_store_read(store->rest, arena, &list);
     if (error != ERR_OK)
         return error;
     const struct redis_value *page = list->elements[1];

@@ -23,7 +23,8 @@ struct redis_wire {
     int64_t retry_at_ms; /* monotonic */
     int64_t retry_ms;
     struct buf out, sent;
-    struct arena *arena; /* where the reply being read goes */
+    size_t out_count, sent_count; /* of commands in them */
+    struct arena *arena;          /* where the reply being read goes */
     char failure[768];
 };
 
@@ -109,12 +110,18 @@ struct redis_wire *redis_wire_new(const struct redis_url *url, int timeout_ms)
     return wire;
 }
 
+static void gathered_clear(struct redis_wire *wire)
+{
+    buf_clear(&wire->out);
+    wire->out_count = 0;
+}
+
 void redis_wire_drop(struct redis_wire *wire)
 {
     if (wire->context != NULL)
         redisFree(wire->context);
     wire->context = NULL;
-    buf_clear(&wire->out);
+    gathered_clear(wire);
 }
 
 void redis_wire_free(struct redis_wire *wire)
@@ -204,7 +211,7 @@ static enum err connect_once(struct redis_wire *wire)
 
 enum err redis_wire_ready(struct redis_wire *wire)
 {
-    buf_clear(&wire->out);
+    gathered_clear(wire);
     if (wire->context != NULL)
         return ERR_OK;
     if (now_ms() < wire->retry_at_ms)
@@ -285,6 +292,7 @@ void redis_wire_command(struct redis_wire *wire, size_t count, const char *name)
 {
     put_header(wire, '*', count);
     redis_wire_text(wire, name);
+    wire->out_count++;
 }
 
 /* Without TLS not through the client library: it would copy, and a server that went away would raise
@@ -308,14 +316,20 @@ enum err redis_wire_send(struct redis_wire *wire)
     }
     struct buf before = wire->sent;
     wire->sent = wire->out;
+    wire->sent_count = wire->out_count;
     wire->out = before;
-    buf_clear(&wire->out);
+    gathered_clear(wire);
     return ERR_OK;
 }
 
 struct span redis_wire_sent(const struct redis_wire *wire)
 {
     return buf_span(&wire->sent);
+}
+
+size_t redis_wire_sent_count(const struct redis_wire *wire)
+{
+    return wire->sent_count;
 }
 
 enum err redis_wire_receive(struct redis_wire *wire, struct arena *arena, struct redis_value **value)

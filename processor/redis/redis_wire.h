@@ -42,8 +42,10 @@ void redis_wire_number(struct redis_wire *wire, int64_t number);
 
 /* Writes what was gathered. ERR_UNREACHABLE: the connection is gone; the commands may have arrived. */
 WARN_UNUSED enum err redis_wire_send(struct redis_wire *wire);
-/* What the last redis_wire_send wrote; valid until the next. */
+/* What the last redis_wire_send wrote, valid until the next; and how many commands that were: as many
+ * replies come. */
 struct span redis_wire_sent(const struct redis_wire *wire);
+size_t redis_wire_sent_count(const struct redis_wire *wire);
 /* The next reply, in the arena; an error reply is a value too. ERR_UNREACHABLE: no answer within the
  * time-out, or the connection broke; it is given up then. */
 WARN_UNUSED enum err redis_wire_receive(struct redis_wire *wire, struct arena *arena,
