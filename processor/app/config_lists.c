@@ -89,12 +89,11 @@ static bool read_topic(struct form *form, const struct yaml_node *node, const ch
 void outbound_topic_read(struct loader *loader, struct form *form, const struct yaml_node *place,
                          struct span channel, const struct yaml_node *value)
 {
-    static const char *const channels[] = {"push", "web_push", "in_app", "sms", "email", "webhook", NULL};
     struct yaml_node name = {
         .kind = YAML_STRING, .line = place->line, .column = place->column, .text = channel};
     struct span topic;
     int choice;
-    if (form_choice(form, &name, "topics.out", channels, &choice) &&
+    if (form_choice(form, &name, "topics.out", channel_names, &choice) &&
         read_topic(form, value, "topics.out", &topic))
         property_set(&loader->outbound_topics, channel, topic, loader->arena);
 }

@@ -1,9 +1,5 @@
 #include "app/own_topics.h"
 
-/* A consumer of these may come to any channel that the campaign language knows. */
-static const char *const channels[] = {"push", "web_push", "in_app", "sms", "email", "webhook"};
-#define CHANNELS (sizeof channels / sizeof channels[0])
-
 const struct kafka_topic_plan *own_topics(const struct config *config, struct arena *arena, size_t *count)
 {
     static const struct {
@@ -15,17 +11,17 @@ const struct kafka_topic_plan *own_topics(const struct config *config, struct ar
                  {"events", KAFKA_TOPIC_PLAIN},
                  {"decisions", KAFKA_TOPIC_PLAIN}};
     const size_t names = sizeof named / sizeof named[0];
-    struct kafka_topic_plan *plans = ARENA_ARRAY(arena, struct kafka_topic_plan, names + CHANNELS);
-    for (size_t i = 0; i < names + CHANNELS; i++)
+    struct kafka_topic_plan *plans = ARENA_ARRAY(arena, struct kafka_topic_plan, names + CHANNEL_COUNT);
+    for (size_t i = 0; i < names + CHANNEL_COUNT; i++)
         plans[i] = (struct kafka_topic_plan){.kind = i < names ? named[i].kind : KAFKA_TOPIC_PLAIN,
                                              .partitions = -1,
                                              .replication = (int)config->topics_replication};
     for (size_t i = 0; i < names; i++)
         plans[i].name = config_topic(config, named[i].name, arena);
-    for (size_t i = 0; i < CHANNELS; i++)
-        plans[names + i].name = config_outbound_topic(config, span_from_text(channels[i]), arena);
+    for (size_t i = 0; i < CHANNEL_COUNT; i++)
+        plans[names + i].name = config_outbound_topic(config, span_from_text(channel_names[i]), arena);
     plans[0].partitions = (int32_t)config->journal_partitions;
-    *count = names + CHANNELS;
+    *count = names + CHANNEL_COUNT;
     return plans;
 }
 

@@ -3,8 +3,6 @@
 
 enum { DEFAULT_TOLERANCE_MS = 60 * 60 * 1000 };
 
-static const char *const channel_names[] = {"push", "web_push", "in_app", "sms", "email", "webhook", NULL};
-
 bool definition_channel(struct definition *definition, const struct yaml_node *node, const char *key,
                         struct span *channel)
 {

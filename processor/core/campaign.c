@@ -9,6 +9,9 @@ const struct span variable_names[VARIABLE_COUNT] = {
     [VARIABLE_FOLLOW] = SPAN_LITERAL("follow"),   [VARIABLE_IT] = SPAN_LITERAL("it"),
 };
 
+const char *const channel_names[CHANNEL_COUNT + 1] = {"push", "web_push", "in_app",
+                                                      "sms",  "email",    "webhook"};
+
 bool name_set_has(const struct name_set *set, struct span name)
 {
     size_t low = 0, high = set->count;

@@ -164,6 +164,10 @@ struct variant {
     struct message_set messages;
 };
 
+/* The channels that a step may name, ended by NULL; each has an outbound topic. */
+enum { CHANNEL_COUNT = 6 };
+extern const char *const channel_names[CHANNEL_COUNT + 1];
+
 struct step {
     struct span id;
     struct send_rule send;
