@@ -167,7 +167,7 @@ static void check_kafka(struct check *check)
     enum err error = kafka_admin_open(&properties, NULL, &admin, &diag);
     if (error != ERR_OK) {
         complain_service(check, "", error, &diag);
-        check->misconfigured = error == ERR_INVALID; /* a property of librdkafka */
+        check->misconfigured |= error == ERR_INVALID; /* a property of librdkafka */
         return;
     }
     check_topics(check, admin);
@@ -188,6 +188,7 @@ static void check_redis(struct check *check)
     enum err error = redis_store_open(&options, &store, &diag);
     if (error != ERR_OK) {
         complain_service(check, "Redis", error, &diag);
+        check->misconfigured |= error == ERR_INVALID; /* the URL */
         return;
     }
     struct store_port port = redis_store_port(store);
@@ -242,8 +243,8 @@ const struct cli_command cli_check = {
     .most_arguments = 1,
     .summary = "Check configuration, policy, campaigns, topics, Kafka, Redis and registry.",
     .help =
-        "Prints everything that is wrong, with what to do about it, and exits with 1 (3 when a service\n"
-        "cannot be reached). With DIR its campaigns are checked too.",
+        "Prints everything that is wrong, with what to do about it, and exits with 1 (2 when it is the\n"
+        "configuration itself, 3 when a service cannot be reached). With DIR its campaigns are checked too.",
     .takes_config = true,
     .run = run,
 };
