@@ -109,29 +109,16 @@ static enum err shelf_walk(struct walk *walk, int32_t partition, const struct sh
     return error;
 }
 
-static enum err partitions_find(const struct walk *walk, int32_t *partitions, struct diag *diag)
-{
-    struct kafka_admin *admin;
-    struct kafka_topic_description description = {0};
-    enum err error = kafka_admin_open(&walk->properties, NULL, &admin, diag);
-    if (error != ERR_OK)
-        return error;
-    error = kafka_admin_topics_describe(admin, &walk->dlq, 1, false, SERVICE_TIMEOUT_MS, walk->call->arena,
-                                        &description, diag);
-    kafka_admin_close(admin);
-    if (error == ERR_OK && !description.exists)
-        error = diag_set(diag, ERR_NOT_FOUND, 0, 0,
-                         "topic %.*s is missing: `declic topics create` makes it", SPAN_PRINTF(walk->dlq));
-    *partitions = description.partitions;
-    return error;
-}
-
 /* All ends are known before the first letter is visited: what a replay sends may be refused again at once,
  * and is not to be met in a later partition. */
 static enum err walk_all(struct walk *walk, struct diag *diag)
 {
     int32_t partitions = 0;
-    enum err error = partitions_find(walk, &partitions, diag);
+    enum err error =
+        service_partitions_count(&walk->properties, walk->dlq, walk->call->arena, &partitions, diag);
+    if (error == ERR_NOT_FOUND)
+        return diag_set(diag, error, 0, 0, "topic %.*s is missing: `declic topics create` makes it",
+                        SPAN_PRINTF(walk->dlq));
     if (error != ERR_OK)
         return error;
     struct shelf *shelves = ARENA_ARRAY(walk->call->arena, struct shelf, (size_t)partitions);

@@ -49,3 +49,20 @@ int service_user_view(const struct cli_call *call, const char *what, struct user
     enum err error = user_view_open(config, span_from_text(user), &cli_log, view, &diag);
     return error == ERR_OK ? CLI_DONE : service_fail(call, error, &diag);
 }
+
+enum err service_partitions_count(const struct kafka_properties *properties, struct span topic,
+                                  struct arena *arena, int32_t *count, struct diag *diag)
+{
+    struct kafka_admin *admin;
+    struct kafka_topic_description description = {0};
+    enum err error = kafka_admin_open(properties, NULL, &admin, diag);
+    if (error != ERR_OK)
+        return error;
+    error =
+        kafka_admin_topics_describe(admin, &topic, 1, false, SERVICE_TIMEOUT_MS, arena, &description, diag);
+    kafka_admin_close(admin);
+    if (error == ERR_OK && !description.exists)
+        error = diag_set(diag, ERR_NOT_FOUND, 0, 0, "topic %.*s is missing in Kafka", SPAN_PRINTF(topic));
+    *count = description.partitions;
+    return error;
+}

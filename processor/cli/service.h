@@ -5,6 +5,7 @@
 
 #include "app/user_view.h"
 #include "cli/cli.h"
+#include "kafka/kafka_admin.h"
 
 #define SERVICE_TIMEOUT_MS 10000 /* for one answer */
 
@@ -19,5 +20,10 @@ WARN_UNUSED bool service_confirm(const struct cli_call *call, const char *questi
 /* The user named by --user as the view in Redis has him; `what` is wanted of him, for the message where no
  * user is named. To be closed. CLI_DONE, or another exit code (said). */
 WARN_UNUSED int service_user_view(const struct cli_call *call, const char *what, struct user_view **view);
+
+/* How many partitions a topic has. Errors (diag): ERR_NOT_FOUND, and those of kafka_admin_topics_describe.
+ */
+WARN_UNUSED enum err service_partitions_count(const struct kafka_properties *properties, struct span topic,
+                                              struct arena *arena, int32_t *count, struct diag *diag);
 
 #endif

@@ -57,23 +57,6 @@ static enum err lane_open(struct topic_input *input, struct lane *lane, int64_t 
     return error;
 }
 
-static enum err partitions_find(const struct topic_input *input, struct span topic, int32_t *partitions,
-                                struct diag *diag)
-{
-    struct kafka_admin *admin;
-    struct kafka_topic_description description = {0};
-    enum err error = kafka_admin_open(&input->properties, NULL, &admin, diag);
-    if (error != ERR_OK)
-        return error;
-    error = kafka_admin_topics_describe(admin, &topic, 1, false, SERVICE_TIMEOUT_MS, input->arena,
-                                        &description, diag);
-    kafka_admin_close(admin);
-    if (error == ERR_OK && !description.exists)
-        error = diag_set(diag, ERR_NOT_FOUND, 0, 0, "topic %.*s is missing in Kafka", SPAN_PRINTF(topic));
-    *partitions = description.partitions;
-    return error;
-}
-
 /* A source in Avro is given the Schema Registry. */
 static void schemas_give(struct topic_input *input, const struct config_source **source)
 {
@@ -99,7 +82,8 @@ static enum err topic_open(struct topic_input *input, struct span topic, int64_t
             SPAN_PRINTF(topic));
     int32_t partitions = 0;
     schemas_give(input, &source);
-    enum err error = partitions_find(input, source->topic, &partitions, diag);
+    enum err error =
+        service_partitions_count(&input->properties, source->topic, input->arena, &partitions, diag);
     for (int32_t p = 0; error == ERR_OK && p < partitions; p++) {
         struct lane *lane = ARENA_PUSH(input->arena, &input->lanes, &input->count, &input->capacity);
         *lane = (struct lane){.source = source, .partition = p};
