@@ -12,6 +12,7 @@ Exit code 0: all kept; 1: broken, with file, line and what to do; 77: cannot be 
 import os
 import pathlib
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -271,7 +272,7 @@ def check_shell():
 
 
 def check_mutations():
-    """Each of tests/sim/mutations fits the sources as they are."""
+    """Each of tests/sim/mutations and tests/stories/mutations fits the sources as they are."""
     if shutil.which("git") is None:
         raise Skip("git is not installed")
     broken = []
@@ -280,6 +281,9 @@ def check_mutations():
         if applied.returncode != 0:
             why = applied.stderr.strip().replace("\n", "; ")
             broken.append(f"{patch.relative_to(ROOT)}:1: {why}: make the same change to the sources as they are")
+    for change in runpy.run_path(str(ROOT / "tests" / "stories" / "mutate"))["changes"]():
+        if "\n".join(change["-"]) not in (ROOT / change["file"]).read_text():
+            broken.append(f"tests/stories/mutations: {change['story']}: {change['file']} has no such lines (any more)")
     return broken
 
 
