@@ -329,7 +329,7 @@ static bool is_plain(const struct config_source *source)
 static void drop_own_source(struct loader *loader)
 {
     struct config *config = loader->config;
-    struct span own = config_topic(config, "events", loader->arena);
+    struct span own = config->events.topic;
     struct config_source *kept = ARENA_ARRAY(loader->arena, struct config_source, config->source_count);
     size_t count = 0;
     for (size_t i = 0; i < config->source_count; i++)
