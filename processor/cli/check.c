@@ -242,10 +242,9 @@ const struct cli_command cli_check = {
     .arguments = "[DIR]",
     .most_arguments = 1,
     .summary = "Check configuration, policy, campaigns, topics, Kafka, Redis and registry.",
-    .help =
-        "Prints everything that is wrong, with what to do about it, and exits with 1 (2 when it is the\n"
-        "configuration itself, 3 when a service cannot be reached). With DIR its campaigns are checked "
-        "too.",
+    .help = "Prints everything that is wrong, with what to do about it, and exits with 1 (2 when\n"
+            "it is the configuration itself, 3 when a service cannot be reached). With DIR its\n"
+            "campaigns are checked too.",
     .takes_config = true,
     .run = run,
 };
