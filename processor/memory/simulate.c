@@ -299,8 +299,10 @@ static bool move_clock(struct simulation *simulation, int64_t arrives_ms)
         simulation->is_past_until = true;
     if (simulation->is_past_until)
         return false;
-    if (!simulation->has_clock)
+    if (!simulation->has_clock) {
         simulation->clock_ms = arrives_ms;
+        sim_calendar_begin(&simulation->calendar, arrives_ms);
+    }
     simulation->has_clock = true;
     run_calendar(simulation, arrives_ms, true);
     simulation->clock_ms = arrives_ms;

@@ -79,10 +79,45 @@ static void they_come_in_order(void **state)
     sim_calendar_free(&calendar);
 }
 
+/* Soon, in the next days and years ahead; more is put in while others are taken out, some of it before what
+ * comes next. */
+static void what_is_far_away_comes_in_order_too(void **state)
+{
+    (void)state;
+    static const int64_t ahead_ms[] = {1, 1 << 12, 1 << 16, 1 << 20, 1 << 22, 1 << 25};
+    struct sim_user user = {0};
+    struct sim_calendar calendar = {0};
+    uint32_t random = 2, count = 0, taken = 0;
+    int64_t now_ms = INT64_C(1772445600000);
+    uint64_t put = 0, got = 0;
+    sim_calendar_begin(&calendar, now_ms);
+    while (count < APPOINTMENTS || calendar.count != 0) {
+        for (uint32_t i = next_random(&random, 4); count < APPOINTMENTS && i > 0; i--) {
+            struct appointment made = {.user = &user, .journey = ++count};
+            made.due_ms = now_ms + (int64_t)next_random(&random, 1000) * ahead_ms[next_random(&random, 6)];
+            sim_calendar_add(&calendar, &made);
+            put += count * (uint64_t)made.due_ms;
+        }
+        int64_t next_ms = sim_calendar_next_ms(&calendar);
+        if (calendar.count == 0 || (count < APPOINTMENTS && next_random(&random, 4) == 0))
+            continue;
+        struct appointment first = sim_calendar_take(&calendar);
+        assert_true(first.due_ms == next_ms && next_ms >= now_ms);
+        now_ms = next_ms;
+        got += first.journey * (uint64_t)first.due_ms;
+        taken++;
+    }
+    assert_int_equal(taken, APPOINTMENTS);
+    assert_true(put == got);
+    assert_int_equal(sim_calendar_next_ms(&calendar), INT64_MAX);
+    sim_calendar_free(&calendar);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_come_in_order),
+        cmocka_unit_test(what_is_far_away_comes_in_order_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
