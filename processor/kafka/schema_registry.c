@@ -100,6 +100,15 @@ static enum err ask(struct schema_registry *registry, const char *path, struct s
                           why[0] != '\0' ? why : curl_easy_strerror(code));
 }
 
+/* An answer that is neither yes nor no. The interface may lie below a path, which is easily forgotten. */
+static enum err unusable(struct schema_registry *registry, long status, struct span body, struct diag *diag)
+{
+    return diag_set(
+        diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld%.*s%s", status,
+        SPAN_PRINTF(sentence_of(registry, body)),
+        status == 404 ? "; registry.url needs the path of Confluent's interface there, if it has one" : "");
+}
+
 /* ERR_NOT_FOUND: there is no such thing; ERR_UNREACHABLE: whatever waiting, or an operator, may mend. */
 static enum err get(struct schema_registry *registry, const char *path, struct span *body,
                     struct diag *diag)
@@ -111,8 +120,7 @@ static enum err get(struct schema_registry *registry, const char *path, struct s
         return error;
     if (status == 404 && says_not_found(registry, *body))
         return diag_set(diag, ERR_NOT_FOUND, 0, 0, "the Schema Registry has nothing at %s", path);
-    return diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld%.*s", status,
-                    SPAN_PRINTF(sentence_of(registry, *body)));
+    return unusable(registry, status, *body, diag);
 }
 
 /* ---- schemas ---- */
@@ -311,8 +319,7 @@ enum err schema_registry_enter(struct schema_registry *registry, const char *sub
                         "the Schema Registry does not take subject %s: status %ld%.*s", subject, status,
                         SPAN_PRINTF(sentence_of(registry, body)));
     if (status != 200)
-        return diag_set(diag, ERR_UNREACHABLE, 0, 0, "the Schema Registry answers with status %ld%.*s",
-                        status, SPAN_PRINTF(sentence_of(registry, body)));
+        return unusable(registry, status, body, diag);
     if (json_parse(body, NULL, &registry->arena, &answer, NULL) != ERR_OK)
         answer = value_null();
     const struct value *number =
