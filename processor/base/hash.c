@@ -70,8 +70,28 @@ uint64_t hash_bytes(struct span bytes, uint64_t seed)
     return hash ^ hash >> 32;
 }
 
+#define MURMUR_SEED 0x9747B28Cu
+#define MURMUR_MULTIPLIER 0x5BD1E995u
+
+static uint32_t murmur2(struct span bytes)
+{
+    const char *at = bytes.data;
+    size_t left = bytes.size;
+    uint32_t hash = MURMUR_SEED ^ (uint32_t)bytes.size;
+    for (; left >= 4; at += 4, left -= 4) {
+        uint32_t word = read_u32(at) * MURMUR_MULTIPLIER;
+        hash = hash * MURMUR_MULTIPLIER ^ (word ^ word >> 24) * MURMUR_MULTIPLIER;
+    }
+    for (size_t i = left; i > 0; i--)
+        hash ^= (uint32_t)(unsigned char)at[i - 1] << (8 * (i - 1));
+    if (left > 0)
+        hash *= MURMUR_MULTIPLIER;
+    hash = (hash ^ hash >> 13) * MURMUR_MULTIPLIER;
+    return hash ^ hash >> 15;
+}
+
 uint32_t hash_partition(struct span user, uint32_t partitions)
 {
     assert(partitions > 0);
-    return (uint32_t)(hash_bytes(user, 0) % partitions);
+    return (murmur2(user) & 0x7FFFFFFFu) % partitions;
 }

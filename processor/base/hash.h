@@ -1,14 +1,13 @@
-/* A fast 64-bit hash of bytes: XXH64 (Y. Collet, "xxHash fast digest algorithm", version 0.1.1).
+/* Two hashes of bytes: one to find users by, and one that says which partition a user belongs to.
  *
- * Its values are persisted behaviour: they say which journal partition a user belongs to. Not for
- * anything that must withstand chosen collisions without a secret seed.
+ * Not for anything that must withstand chosen collisions without a secret seed.
  */
 #ifndef DECLIC_BASE_HASH_H
 #define DECLIC_BASE_HASH_H
 
 #include "base/span.h"
 
-/* The same on every machine. */
+/* XXH64 (Y. Collet, "xxHash fast digest algorithm", version 0.1.1). The same on every machine. */
 uint64_t hash_bytes(struct span bytes, uint64_t seed);
 
 /* For tables of names in memory: looks at the length and at no more than the last eight bytes, in which
@@ -31,7 +30,12 @@ static inline uint64_t hash_name(struct span name)
     return (word ^ name.size) * 0x9E3779B185EBCA87u;
 }
 
-/* The journal partition, 0 … partitions - 1, of a user: XXH64 with seed 0, modulo. Needs partitions > 0. */
+/* The journal partition, 0 … partitions - 1, of a user: the one that Kafka's own clients choose for a
+ * record with this key (MurmurHash2 by A. Appleby with the seed and the sign bit's treatment of Kafka's
+ * DefaultPartitioner). So topics that are keyed by user and have as many partitions, or half or twice as
+ * many, are co-partitioned with the journal: what one journal partition takes in comes from few partitions
+ * of a source, and what it sends goes to few of a channel's topic. A transaction's length is the number of
+ * partitions that it writes to. Persisted behaviour: a journal belongs to it. Needs partitions > 0. */
 uint32_t hash_partition(struct span user, uint32_t partitions);
 
 #endif

@@ -112,7 +112,7 @@ static void varints_that_are_no_such(void **state)
     assert_true(cursor.failed);
 }
 
-/* From the algorithm's published test vectors. Changing one moves users between journal partitions. */
+/* From the algorithm's published test vectors. */
 static void hash_is_xxh64(void **state)
 {
     (void)state;
@@ -122,8 +122,25 @@ static void hash_is_xxh64(void **state)
     assert_true(hash_bytes(SPAN_LITERAL("Nobody inspects the spammish repetition"), 0) ==
                 0xFBCEA83C8A378BF1u);
     assert_true(hash_bytes(SPAN_LITERAL("a"), 1) != hash_bytes(SPAN_LITERAL("a"), 0));
-    assert_int_equal(hash_partition(SPAN_LITERAL("abc"), 64), 0x44BC2CF5AD770999u % 64);
-    assert_int_equal(hash_partition(SPAN_LITERAL("abc"), 1), 0);
+}
+
+/* As Kafka's clients do it: hashes that its Java client and librdkafka agree upon, without the sign bit.
+ * Changing one moves users between journal partitions. */
+static void partition_is_that_of_kafkas_clients(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *user;
+        uint32_t hash;
+    } known[] = {{"kafka", 0xD067CF64}, {"giberish123456789", 0x8F552B0C},
+                 {"1234", 0x9FC97B14},  {"234", 0xE7C009CA},
+                 {"34", 0x873930DA},    {"4", 0x5A4B5CA1}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct span user = span_from_text(known[i].user);
+        assert_int_equal(hash_partition(user, 1), 0);
+        assert_int_equal(hash_partition(user, 64), (known[i].hash & 0x7FFFFFFF) % 64);
+        assert_int_equal(hash_partition(user, 0x7FFFFFFF), known[i].hash & 0x7FFFFFFF);
+    }
 }
 
 static void expect_sha1(struct span text, size_t times, const char *hex)
@@ -338,6 +355,7 @@ int main(void)
         cmocka_unit_test(signed_varints_are_zigzag),
         cmocka_unit_test(varints_that_are_no_such),
         cmocka_unit_test(hash_is_xxh64),
+        cmocka_unit_test(partition_is_that_of_kafkas_clients),
         cmocka_unit_test(sha1_of_the_standard),
         cmocka_unit_test(sha1_of_each_length),
         cmocka_unit_test(sha1_blocks_agree),
