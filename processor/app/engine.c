@@ -331,13 +331,8 @@ static int wait_ms(const struct engine *engine, int max_wait_ms)
     int64_t fold_ms = until_fold_ms(engine);
     if (fold_ms < max_wait_ms)
         max_wait_ms = (int)fold_ms;
-    int64_t next_ms = engine_next_fire_ms(engine);
-    if (next_ms == INT64_MAX)
-        return max_wait_ms;
-    if (next_ms <= engine->now_ms)
-        return 1; /* due already: something (a watermark's answer, a transaction) is on its way */
-    int64_t until_ms = next_ms - engine->now_ms + 1;
-    return until_ms < max_wait_ms ? (int)until_ms : max_wait_ms;
+    int64_t fire_ms = engine_fire_wait_ms(engine);
+    return fire_ms < max_wait_ms ? (int)fire_ms : max_wait_ms;
 }
 
 static void look_after_partitions(struct engine *engine)

@@ -2,10 +2,9 @@
  *
  * A partition fires up to its frontier: the instant up to which every record that reached the journal
  * is known to be folded. Its users whose earliest send is due are read, their sends decided and rendered,
- * and outbound messages, decision records and settled entries go into one transaction of the producer that
- * the partition is bound to, which never changes while the partition is held. The view is not written: the
- * settled entries come back through the fold.
- * Meanwhile the users are in flight (engine_flight.c).
+ * and outbound messages, decision records and settled entries go into one transaction of either producer,
+ * which none begins while one of the other touches the same partition. The view is not written: the settled
+ * entries come back through the fold. Meanwhile the users are in flight (engine_flight.c).
  */
 #include <stdlib.h>
 
@@ -20,6 +19,9 @@
 
 /* A transaction that takes longer is not waited for by the partitions that it does not touch. */
 #define ALONE_MS 100
+/* From the begin of one transaction to that of the next, where neither is full: it makes messages later by
+ * half of it in the mean, and saves brokers the better part of what they do for many small transactions. */
+#define PACE_MS 20
 
 static bool partition_may_fire(const struct engine *engine, const struct partition *partition)
 {
@@ -35,18 +37,41 @@ static int64_t fire_limit_ms(const struct engine *engine, const struct partition
     return before_ms < engine->now_ms ? before_ms : engine->now_ms;
 }
 
-int64_t engine_next_fire_ms(const struct engine *engine)
+/* How long until a transaction may begin, as far as those before it go; one that ends may shorten it. The
+ * brokers' work is for each partition in a transaction, hardly for each message: what falls due while
+ * one is open, or shortly after it began, goes into the next. Not so when there is more than one can take,
+ * or when it does not come to an end. */
+static int64_t pause_left_ms(const struct engine *engine)
 {
-    int64_t next_ms = INT64_MAX;
+    int64_t left_ms = 0;
+    for (int producer = 0; producer < PRODUCERS; producer++) {
+        const struct transaction *transaction = &engine->transactions[producer];
+        if (transaction->turn == 0 || transaction->full)
+            continue;
+        int64_t pause_ms =
+            transaction->begun_ms + (transaction->open ? ALONE_MS : PACE_MS) - engine->monotonic_ms;
+        if (pause_ms > left_ms)
+            left_ms = pause_ms;
+    }
+    return left_ms;
+}
+
+int64_t engine_fire_wait_ms(const struct engine *engine)
+{
+    int64_t wait_ms = INT64_MAX;
     for (size_t i = 0; i < engine->partition_slots; i++) {
         const struct partition *partition = engine->partitions[i];
         if (partition == NULL || !partition_may_fire(engine, partition))
             continue;
         int64_t due_ms = horizon_next_ms(&partition->horizon);
-        if (due_ms < next_ms)
-            next_ms = due_ms;
+        if (due_ms == INT64_MAX)
+            continue;
+        /* Due already: something (a watermark's answer, a transaction) is on its way, and wakes. */
+        int64_t until_ms = due_ms > engine->now_ms ? due_ms - engine->now_ms + 1 : pause_left_ms(engine);
+        if (until_ms < wait_ms)
+            wait_ms = until_ms;
     }
-    return next_ms;
+    return wait_ms < 1 ? 1 : wait_ms;
 }
 
 /* ---- deciding ------------------------------------------------------------------------------------- */
@@ -357,20 +382,6 @@ static bool fire_producer(struct engine *engine, int producer)
     return firing.begun;
 }
 
-/* What falls due while a transaction is open waits for its end, when one more would only halve both: the
- * brokers' work is for each partition in a transaction, hardly for each message. Not so when there is more
- * than one can take, or when it does not come to an end. */
-static bool others_let(const struct engine *engine)
-{
-    for (int producer = 0; producer < PRODUCERS; producer++) {
-        const struct transaction *transaction = &engine->transactions[producer];
-        if (transaction->open && !transaction->full &&
-            engine->monotonic_ms - transaction->begun_ms < ALONE_MS)
-            return false;
-    }
-    return true;
-}
-
 /* The one whose last transaction began first: to one that goes on at once the coordinator says that the
  * markers of its last commit are not yet written, and the client waits for long. -1: none. */
 static int next_producer(const struct engine *engine)
@@ -391,7 +402,7 @@ void engine_fire(struct engine *engine)
 {
     if (engine->stopping || steady_clock_holds(&engine->clock))
         return;
-    for (int producer; others_let(engine) && (producer = next_producer(engine)) >= 0;)
+    for (int producer; pause_left_ms(engine) <= 0 && (producer = next_producer(engine)) >= 0;)
         if (!fire_producer(engine, producer))
             return;
 }

@@ -230,8 +230,9 @@ void partition_control(struct engine *engine, struct partition *partition, struc
 void partition_renew_campaigns(struct engine *engine, struct partition *partition, struct fold *fold);
 
 /* engine_fire.c */
-/* The earliest instant at which some partition wants to fire; INT64_MAX: none. */
-int64_t engine_next_fire_ms(const struct engine *engine);
+/* How long until there is something to fire, or to ask a mark for, 1 ms at least; INT64_MAX: nothing is
+ * due. */
+int64_t engine_fire_wait_ms(const struct engine *engine);
 void engine_fire(struct engine *engine);
 
 /* engine_flight.c */

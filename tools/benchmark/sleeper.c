@@ -43,6 +43,16 @@ static void must(const char *what, rd_kafka_error_t *error)
         die(what, rd_kafka_error_string(error));
 }
 
+/* With delivery reports a flush ends when the last message is acknowledged; without, it looks every 10 ms.
+ */
+static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)producer;
+    (void)opaque;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        die("delivery", rd_kafka_err2str(message->err));
+}
+
 static rd_kafka_t *open_producer(const char *bootstrap)
 {
     static const char *const settings[][2] = {
@@ -54,6 +64,7 @@ static rd_kafka_t *open_producer(const char *bootstrap)
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof text) != RD_KAFKA_CONF_OK)
             die(settings[i][0], text);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
     if (producer == NULL)
         die("producer", text);
