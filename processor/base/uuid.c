@@ -6,17 +6,33 @@
 
 #include "base/sha1.h"
 
+#define GATHERED_BYTES 128
+
 void uuid_v5(const unsigned char name_space[UUID_BYTES], const struct span *parts, size_t count,
              char separator, unsigned char uuid[UUID_BYTES])
 {
     struct sha1 sha1;
+    char gathered[GATHERED_BYTES]; /* most names are short: they are hashed in one go */
+    size_t size = UUID_BYTES;
     sha1_init(&sha1);
-    sha1_update(&sha1, span_make(name_space, UUID_BYTES));
+    memcpy(gathered, name_space, UUID_BYTES);
     for (size_t i = 0; i < count; i++) {
+        if (parts[i].size >= sizeof gathered - size) {
+            sha1_update(&sha1, span_make(gathered, size));
+            size = 0;
+        }
         if (i != 0)
-            sha1_update(&sha1, span_make(&separator, 1));
-        sha1_update(&sha1, parts[i]);
+            gathered[size++] = separator;
+        if (parts[i].size >= sizeof gathered - size) {
+            sha1_update(&sha1, span_make(gathered, size));
+            sha1_update(&sha1, parts[i]);
+            size = 0;
+        } else {
+            span_copy_to(gathered + size, parts[i]);
+            size += parts[i].size;
+        }
     }
+    sha1_update(&sha1, span_make(gathered, size));
     unsigned char digest[SHA1_BYTES];
     sha1_finish(&sha1, digest);
     memcpy(uuid, digest, UUID_BYTES);

@@ -227,12 +227,13 @@ static void build_places(struct arena *arena, struct campaign_set *set)
     while ((size_t)1 << set->place_bits < set->slot_count * 2)
         set->place_bits++;
     size_t size = (size_t)1 << set->place_bits;
-    uint32_t *places = ARENA_ARRAY(arena, uint32_t, size);
+    struct campaign_place *places = ARENA_ARRAY(arena, struct campaign_place, size);
     for (size_t i = 0; i < set->slot_count; i++) {
-        size_t at = place_hash(set, set->slots[i].current->id);
-        while (places[at] != 0)
+        const struct campaign_slot *slot = &set->slots[i];
+        size_t at = place_hash(set, slot->current->id);
+        while (places[at].slot != NULL)
             at = (at + 1) & (size - 1);
-        places[at] = (uint32_t)i + 1;
+        places[at] = (struct campaign_place){slot->current->id, slot};
     }
     set->places = places;
 }
@@ -295,10 +296,9 @@ const struct event_interest *campaign_set_interest(const struct campaign_set *se
 const struct campaign_slot *campaign_set_find(const struct campaign_set *set, struct span id)
 {
     size_t mask = ((size_t)1 << set->place_bits) - 1;
-    for (size_t at = place_hash(set, id); set->places[at] != 0; at = (at + 1) & mask) {
-        const struct campaign_slot *slot = &set->slots[set->places[at] - 1];
-        if (span_equal(slot->current->id, id))
-            return slot;
+    for (size_t at = place_hash(set, id); set->places[at].slot != NULL; at = (at + 1) & mask) {
+        if (span_equal(set->places[at].id, id))
+            return set->places[at].slot;
     }
     return NULL;
 }

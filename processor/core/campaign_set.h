@@ -72,8 +72,12 @@ struct event_interest {
 struct campaign_set {
     const struct campaign_slot *slots; /* in order of id, as bytes */
     size_t slot_count;
-    const uint32_t *places; /* a hash table of 1 + places in `slots`; see campaign_set_find */
-    unsigned place_bits;    /* of its size */
+    /* A hash table of them; see campaign_set_find. */
+    const struct campaign_place {
+        struct span id; /* without a slot: the place is empty */
+        const struct campaign_slot *slot;
+    } * places;
+    unsigned place_bits; /* of its size */
     const struct policy *policy;
     const struct counter_spec *counters;
     size_t counter_count;

@@ -62,24 +62,25 @@ static void event_scope(struct scope *scope, const struct fold_pass *pass)
     scope_bind_event(scope, event->attributes, event->id, event->name, event->time_ms);
 }
 
-static void trigger_campaign(struct fold_pass *pass, const struct campaign_slot *slot, bool duplicate)
+/* `scope` is the event's; the campaign before may have bound `trigger` in it. */
+static void trigger_campaign(struct fold_pass *pass, struct scope *scope, const struct campaign_slot *slot,
+                             bool duplicate)
 {
     const struct campaign *campaign = slot->current;
     if (slot->life.status == CAMPAIGN_ARCHIVED)
         return;
-    struct scope scope;
-    event_scope(&scope, pass);
-    const struct trigger *trigger = choose_alternative(pass, campaign, &scope, duplicate);
+    scope_unbind(scope, VARIABLE_TRIGGER);
+    const struct trigger *trigger = choose_alternative(pass, campaign, scope, duplicate);
     if (trigger == NULL)
         return;
     struct entering entering = {
         .slot = slot,
-        .scope = &scope,
+        .scope = scope,
         .trigger = event_facts(pass, campaign, trigger),
         .duplicate = duplicate,
     };
-    scope_bind(&scope, VARIABLE_TRIGGER, pass->event->attributes);
-    scope_text(&scope, &campaign->entry.key, &entering.key);
+    scope_bind(scope, VARIABLE_TRIGGER, pass->event->attributes);
+    scope_text(scope, &campaign->entry.key, &entering.key);
     fold_enter(pass, &entering);
 }
 
@@ -100,12 +101,14 @@ void fold_event(struct fold *fold, struct user_state *state, const struct event 
     }
     const struct match *matches;
     size_t count = match_index_find(interest->index, event->name, event->attributes, fold->arena, &matches);
+    struct scope scope;
+    event_scope(&scope, &pass);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && matches[i].id == matches[i - 1].id)
             continue; /* another trigger or cancel of the same campaign */
         if (!duplicate)
             fold_cancel(&pass, interest->slots[matches[i].id]);
-        trigger_campaign(&pass, interest->slots[matches[i].id], duplicate);
+        trigger_campaign(&pass, &scope, interest->slots[matches[i].id], duplicate);
     }
 }
 

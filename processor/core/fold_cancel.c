@@ -107,9 +107,20 @@ static void remember(struct fold_pass *pass, const struct campaign *campaign, ui
     }
 }
 
+static bool names_event(const struct campaign *campaign, struct span event)
+{
+    for (uint32_t i = 0; i < campaign->cancel_count; i++) {
+        if (span_equal(campaign->cancels[i].event, event))
+            return true;
+    }
+    return false;
+}
+
 static void cancel_version(struct fold_pass *pass, const struct campaign *campaign, bool current)
 {
     struct scope scope;
+    if (!names_event(campaign, pass->event->name))
+        return;
     scope_init(&scope, pass->fold, pass->state, pass->event->time_ms);
     scope_bind_event(&scope, pass->event->attributes, pass->event->id, pass->event->name,
                      pass->event->time_ms);

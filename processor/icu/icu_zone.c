@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unicode/ustring.h>
 
+#include "base/hash.h"
 #include "icu/icu_internal.h"
 #include "icu/tzif.h"
 
@@ -16,6 +17,7 @@
 
 struct locale_zone {
     uint32_t hash;
+    uint32_t name_size;
     char name[ICU_NAME_BYTES]; /* as asked for */
     struct tzif_zone *file;    /* the system's; NULL where it has none */
     UCalendar *calendar;       /* ICU's, for want of a file; NULL too: a fixed offset */
@@ -102,6 +104,7 @@ static struct locale_zone *open_zone(struct span name, const char *folder)
     struct locale_zone *zone = icu_allocate(sizeof *zone);
     int32_t offset_s;
     memcpy(zone->name, name.data, name.size);
+    zone->name_size = (uint32_t)name.size;
     if (parse_fixed_offset(name, &offset_s)) {
         zone->periods[0] = (struct tzif_period){-TZIF_FOREVER_S, TZIF_FOREVER_S, offset_s, false, ""};
         zone->period_count = 1;
@@ -114,12 +117,9 @@ static struct locale_zone *open_zone(struct span name, const char *folder)
 
 /* ---- the table of opened zones ---- */
 
-static uint32_t hash_name(struct span name)
+static struct span name_of(const struct locale_zone *zone)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < name.size; i++)
-        hash = (hash ^ (uint8_t)name.data[i]) * 16777619u;
-    return hash;
+    return span_make(zone->name, zone->name_size);
 }
 
 /* The place in the table of the zone with this name, or the free place where it belongs. */
@@ -128,7 +128,7 @@ static struct locale_zone **find_place(const struct icu_zone_table *table, struc
     size_t at = hash & (table->capacity - 1);
     while (table->zones[at] != NULL) {
         struct locale_zone *zone = table->zones[at];
-        if (zone->hash == hash && span_equal_text(name, zone->name))
+        if (zone->hash == hash && span_equal(name, name_of(zone)))
             break;
         at = (at + 1) & (table->capacity - 1);
     }
@@ -142,8 +142,7 @@ static void grow_table(struct icu_zone_table *table)
     grown.zones = icu_allocate(grown.capacity * sizeof(struct locale_zone *));
     for (size_t i = 0; i < table->capacity; i++)
         if (table->zones[i] != NULL)
-            *find_place(&grown, span_from_text(table->zones[i]->name), table->zones[i]->hash) =
-                table->zones[i];
+            *find_place(&grown, name_of(table->zones[i]), table->zones[i]->hash) = table->zones[i];
     free(table->zones);
     *table = grown;
 }
@@ -152,14 +151,16 @@ static void grow_table(struct icu_zone_table *table)
 static const struct locale_zone *zone_find(void *self, struct span name)
 {
     struct icu_zone_table *table = &((struct icu_state *)self)->zones;
-    if (name.size == 0 || name.size >= ICU_NAME_BYTES || memchr(name.data, '\0', name.size) != NULL)
+    if (name.size == 0 || name.size >= ICU_NAME_BYTES)
         return NULL;
     if (table->count * 2 >= table->capacity)
         grow_table(table);
-    uint32_t hash = hash_name(name);
+    uint32_t hash = (uint32_t)(hash_name(name) >> 32);
     struct locale_zone **place = find_place(table, name, hash);
     if (*place != NULL)
         return *place;
+    if (memchr(name.data, '\0', name.size) != NULL)
+        return NULL;
     struct locale_zone *zone = open_zone(name, table->folder);
     if (zone == NULL)
         return NULL;

@@ -16,9 +16,10 @@
 struct appointment {
     int64_t due_ms;
     struct sim_user *user;
-    uint64_t journey; /* which of the user's, as the caller tells them apart */
-    uint32_t step;    /* its place in the campaign */
-    uint8_t priority; /* 0 to 100 */
+    uint64_t journey;  /* which of the user's in the campaign, as the caller tells them apart */
+    uint32_t campaign; /* as the caller numbers them */
+    uint32_t step;     /* its place in the campaign */
+    uint8_t priority;  /* 0 to 100 */
     bool wake;
     unsigned char send_id[SEND_ID_BYTES];
 };

@@ -35,10 +35,11 @@ struct simulation {
 /* --- the calendar ----------------------------------------------------------------------------------------
  */
 
-/* Tells a journey from the user's others; 64 bits are enough, as they are for the ids of events. */
-static uint64_t journey_hash(struct span campaign, struct span key, struct span trigger_id)
+/* Tells a journey from the user's others in the campaign; 64 bits are enough, as they are for the ids of
+ * events. */
+static uint64_t journey_hash(struct span key, struct span trigger_id)
 {
-    return hash_bytes(trigger_id, hash_bytes(key, hash_bytes(campaign, 0)));
+    return hash_bytes(trigger_id, hash_bytes(key, 0));
 }
 
 static uint32_t step_place(const struct campaign *campaign, struct span step)
@@ -51,12 +52,14 @@ static uint32_t step_place(const struct campaign *campaign, struct span step)
 
 static void put_send(struct simulation *simulation, const struct decision_record *record)
 {
-    const struct campaign *campaign =
-        campaign_set_version(simulation->options.campaigns, record->campaign, record->version);
+    const struct campaign_set *campaigns = simulation->options.campaigns;
+    const struct campaign_slot *slot = campaign_set_find(campaigns, record->campaign);
+    const struct campaign *campaign = campaign_slot_version(slot, record->version);
     struct appointment appointment = {
         .due_ms = record->due_ms,
         .user = simulation->hand.user,
-        .journey = journey_hash(record->campaign, record->key, record->trigger_id),
+        .journey = journey_hash(record->key, record->trigger_id),
+        .campaign = (uint32_t)(slot - campaigns->slots),
         .step = step_place(campaign, record->step),
         .priority = (uint8_t)campaign->priority,
     };
@@ -104,16 +107,18 @@ static bool find_wake(struct simulation *simulation, const struct appointment *a
 }
 
 /* The send that the appointment was made for, unless it was cancelled, replaced or moved since. */
-static bool find_send(const struct appointment *appointment, const struct user_state *state,
-                      struct due_send *send)
+static bool find_send(const struct simulation *simulation, const struct appointment *appointment,
+                      const struct user_state *state, struct due_send *send)
 {
+    struct span campaign = simulation->options.campaigns->slots[appointment->campaign].current->id;
     for (size_t i = 0; i < state->journeys.count; i++) {
         const struct journey *journey = &state->journeys.items[i];
         if (appointment->step >= journey->step_count)
             continue;
         const struct step_state *step = &journey->steps[appointment->step];
         if (step->status != STEP_PENDING || step->due_ms != appointment->due_ms ||
-            journey_hash(journey->campaign, journey->key, journey->trigger.id) != appointment->journey)
+            !span_equal(journey->campaign, campaign) ||
+            journey_hash(journey->key, journey->trigger.id) != appointment->journey)
             continue;
         *send = (struct due_send){
             .due_ms = step->due_ms,
@@ -137,7 +142,7 @@ static void keep_appointment(struct simulation *simulation, const struct appoint
     struct user_state *state = sim_hand_take(&simulation->hand, appointment->user);
     sim_calendar_prefetch(&simulation->calendar, CALENDAR_USER);
     if (!(appointment->wake ? find_wake(simulation, appointment, state, &send)
-                            : find_send(appointment, state, &send)))
+                            : find_send(simulation, appointment, state, &send)))
         return;
     decide_send(&simulation->fold, state, &send, simulation->clock_ms, &decided);
     sim_calendar_prefetch(&simulation->calendar, CALENDAR_STATE);

@@ -346,6 +346,26 @@ static void utf8_round_trips(void **state)
     assert_false(utf8_valid(SPAN_LITERAL("caf\xC3")));
 }
 
+/* Short names are gathered before they are hashed, long ones are not: wherever the line is, the same id. */
+static void a_uuid_does_not_depend_on_how_it_is_cut(void **state)
+{
+    (void)state;
+    static const unsigned char dns[UUID_BYTES] = {0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1,
+                                                  0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8};
+    char text[600];
+    memset(text, 'x', sizeof text);
+    for (size_t size = 0; size < 300; size++) {
+        const struct span parts[] = {span_make(text, size), span_make(text, 7), span_make(text, size)};
+        text[size] = text[size + 8] = '.';
+        const struct span whole[] = {span_make(text, 2 * size + 9)};
+        unsigned char cut[UUID_BYTES], in_one[UUID_BYTES];
+        uuid_v5(dns, whole, 1, '.', in_one);
+        text[size] = text[size + 8] = 'x';
+        uuid_v5(dns, parts, 3, '.', cut);
+        assert_memory_equal(cut, in_one, UUID_BYTES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +385,7 @@ int main(void)
         cmocka_unit_test(log_goes_where_told_and_from_its_level_on),
         cmocka_unit_test(log_repeats_every_few_seconds),
         cmocka_unit_test(log_levels),
+        cmocka_unit_test(a_uuid_does_not_depend_on_how_it_is_cut),
         cmocka_unit_test(utf8_round_trips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
