@@ -352,7 +352,7 @@ static void a_uuid_does_not_depend_on_how_it_is_cut(void **state)
     (void)state;
     static const unsigned char dns[UUID_BYTES] = {0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1,
                                                   0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8};
-    char text[600];
+    char text[2 * 300 + 9];
     memset(text, 'x', sizeof text);
     for (size_t size = 0; size < 300; size++) {
         const struct span parts[] = {span_make(text, size), span_make(text, 7), span_make(text, size)};
