@@ -7,9 +7,9 @@
 packages_for() {
     case "$1" in
     build)
-        printf '%s\n' build-essential cmake ninja-build pkg-config librdkafka-dev libavro-dev libhiredis-dev \
+        printf '%s\n' build-essential cmake ninja-build pkg-config librdkafka-dev libhiredis-dev \
             libmicrohttpd-dev libyaml-dev libjansson-dev libicu-dev libcurl4-openssl-dev libre2-dev libjemalloc-dev \
-            libcmocka-dev tzdata
+            libcmocka-dev libavro-dev tzdata # cmocka and avro: for the tests alone
         ;;
     redis) printf '%s\n' redis-server ;;
     java) printf '%s\n' default-jre-headless ;;
