@@ -10,7 +10,6 @@
 #define HIGHEST_PRIORITY 100
 #define LINE_BYTES 64
 #define CHUNK_PLACES 16384
-#define PREFETCH_BYTES 512
 /* Buckets of four minutes and a bit; the ring of them takes up twelve days. */
 #define BUCKET_BITS 18
 #define RING_BUCKETS 4096
@@ -314,7 +313,6 @@ void sim_calendar_prefetch(const struct sim_calendar *calendar, enum calendar_ne
     if (calendar->near.count == 0)
         return;
     const struct calendar_entry *entries = entries_of(&calendar->near);
-    struct span state;
     switch (need) {
     case CALENDAR_APPOINTMENTS:
         for (size_t i = 0; i <= CHILDREN && i < calendar->near.count; i++)
@@ -324,9 +322,7 @@ void sim_calendar_prefetch(const struct sim_calendar *calendar, enum calendar_ne
         __builtin_prefetch(appointment_of(calendar, entries)->user);
         break;
     case CALENDAR_STATE:
-        state = appointment_of(calendar, entries)->user->state;
-        for (size_t at = 0; at < state.size && at < PREFETCH_BYTES; at += LINE_BYTES)
-            __builtin_prefetch(state.data + at);
+        sim_user_ask_state(appointment_of(calendar, entries)->user);
         break;
     }
 }

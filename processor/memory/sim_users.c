@@ -6,6 +6,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
+#define LINE_BYTES 64
+#define ASKED_BYTES 512
+
 static void *allocate(size_t count, size_t size)
 {
     void *memory = calloc(count, size);
@@ -52,6 +55,30 @@ struct sim_user *sim_users_get(struct sim_users *users, struct arena *arena, str
         users->count += 1;
     }
     return place->user;
+}
+
+uint64_t sim_users_ask(const struct sim_users *users, struct span id)
+{
+    uint64_t hash = hash_bytes(id, 0);
+    if (users->size != 0)
+        __builtin_prefetch(&users->slots[hash & (users->size - 1)]);
+    return hash;
+}
+
+const struct sim_user *sim_users_asked(const struct sim_users *users, uint64_t answer)
+{
+    if (users->size == 0)
+        return NULL;
+    const struct sim_user_slot *slot = &users->slots[answer & (users->size - 1)];
+    if (slot->user != NULL)
+        __builtin_prefetch(slot->user);
+    return slot->user;
+}
+
+void sim_user_ask_state(const struct sim_user *user)
+{
+    for (size_t at = 0; at < user->state.size && at < ASKED_BYTES; at += LINE_BYTES)
+        __builtin_prefetch(user->state.data + at);
 }
 
 void sim_user_set_state(struct sim_user *user, struct span state)

@@ -21,6 +21,14 @@ struct sim_users {
 /* Finds or adds the user; new ones live in `arena`. */
 struct sim_user *sim_users_get(struct sim_users *users, struct arena *arena, struct span id);
 void sim_user_set_state(struct sim_user *user, struct span state);
+
+/* What is known of a user lies in memory that is long in coming. These ask for it without waiting, in three
+ * steps with some work in between: his place in the map; him, who is NULL when he seems to be new; his
+ * state. All may be wrong without harm. */
+uint64_t sim_users_ask(const struct sim_users *users, struct span id);
+const struct sim_user *sim_users_asked(const struct sim_users *users, uint64_t answer);
+void sim_user_ask_state(const struct sim_user *user);
+
 void sim_users_free(struct sim_users *users);
 
 /* Ids seen, each for a while after it first came: for events about things. */

@@ -9,16 +9,32 @@
 #include "memory/sim_line.h"
 #include "memory/sim_users.h"
 
+#define INPUTS 3
+
+/* A line is read before the one before it is taken, so that what is known of its user can be on its way
+ * from memory meanwhile. */
+struct line_ahead {
+    bool there; /* false: nothing to take, as for a blank line */
+    enum err error;
+    struct diag diag;
+    struct sim_line line;
+    struct arena *input;
+    uint64_t asked; /* of the user, see sim_users_ask */
+    const struct sim_user *user;
+};
+
 struct simulation {
     struct simulation_options options;
     struct record_limits record_limits;
     struct fold_limits limits;
     struct mapping mapping;
     struct arena lasting; /* the mapping, users' ids, appointments */
-    /* The line that is being taken, and the one before it: what follows from that at once is decided when
-     * the next one is read already, and the state in hand may still point into it. */
-    struct arena inputs[2];
+    /* The line that is read ahead, the one that is being taken, and the one before it: what follows from
+     * that at once is decided when the next one comes, and the state in hand may still point into it. */
+    struct arena inputs[INPUTS];
     struct arena *input;
+    uint64_t inputs_used;
+    struct line_ahead ahead[2];
     const struct arena *hand_input; /* that the state in hand may point into */
     struct sim_hand hand;           /* its arena also takes what one fold or one decision needs */
     struct fold fold;
@@ -314,25 +330,24 @@ static bool move_clock(struct simulation *simulation, int64_t arrives_ms)
     return true;
 }
 
-static enum err take_line(struct simulation *simulation, struct span text, struct diag *diag)
+static enum err take_line(struct simulation *simulation, const struct sim_line *line, struct diag *diag)
 {
-    struct sim_line line;
     bool profile;
-    enum err error = sim_line_read(text, &simulation->record_limits, simulation->input, &line, diag);
-    if (error != ERR_OK || !move_clock(simulation, line.arrives_ms))
-        return error;
-    error = sim_line_kind(line.value, &profile, diag);
+    if (!move_clock(simulation, line->arrives_ms))
+        return ERR_OK;
+    enum err error = sim_line_kind(line->value, &profile, diag);
     if (error != ERR_OK)
         return error;
-    return profile ? take_profile_line(simulation, &line, diag) : take_event_line(simulation, &line, diag);
+    return profile ? take_profile_line(simulation, line, diag) : take_event_line(simulation, line, diag);
 }
 
-static void next_input(struct simulation *simulation)
+static struct arena *next_input(struct simulation *simulation)
 {
-    simulation->input = &simulation->inputs[simulation->line % 2];
-    if (simulation->hand_input == simulation->input)
+    struct arena *input = &simulation->inputs[simulation->inputs_used++ % INPUTS];
+    if (simulation->hand_input == input)
         sim_hand_put_back(&simulation->hand);
-    arena_reset(simulation->input);
+    arena_reset(input);
+    return input;
 }
 
 static void tell_refused(const struct simulation *simulation, const struct diag *diag)
@@ -341,13 +356,50 @@ static void tell_refused(const struct simulation *simulation, const struct diag 
                                 diag->column > 0 ? diag->column : 1, diag->text);
 }
 
+static struct span user_of(struct value line)
+{
+    const struct value *user = value_member_find(line, SPAN_LITERAL("user"));
+    return user != NULL && user->kind == VALUE_STRING ? value_span(*user) : span_make(NULL, 0);
+}
+
+static void read_ahead(struct simulation *simulation, struct span text, struct line_ahead *next)
+{
+    next->there = !is_blank(text);
+    next->input = next_input(simulation);
+    next->user = NULL;
+    next->diag.column = 0;
+    if (!next->there)
+        return;
+    next->error = sim_line_read(text, &simulation->record_limits, next->input, &next->line, &next->diag);
+    if (next->error == ERR_OK)
+        next->asked = sim_users_ask(&simulation->users, user_of(next->line.value));
+}
+
+static void take_ahead(struct simulation *simulation, struct line_ahead *ahead)
+{
+    if (!ahead->there)
+        return;
+    simulation->input = ahead->input;
+    if (ahead->user != NULL)
+        sim_user_ask_state(ahead->user);
+    if (ahead->error == ERR_OK)
+        ahead->error = take_line(simulation, &ahead->line, &ahead->diag);
+    if (ahead->error != ERR_OK)
+        tell_refused(simulation, &ahead->diag);
+    ahead->there = false;
+}
+
 void simulation_take(struct simulation *simulation, struct span text)
 {
-    struct diag diag = {0};
-    next_input(simulation);
-    if (!is_blank(text) && take_line(simulation, text, &diag) != ERR_OK)
-        tell_refused(simulation, &diag);
-    simulation->line += 1;
+    uint64_t number = simulation->inputs_used;
+    struct line_ahead *next = &simulation->ahead[number % 2];
+    read_ahead(simulation, text, next);
+    if (number > 0) {
+        take_ahead(simulation, &simulation->ahead[(number - 1) % 2]);
+        simulation->line += 1;
+    }
+    if (next->there && next->error == ERR_OK)
+        next->user = sim_users_asked(&simulation->users, next->asked);
 }
 
 static enum err take_record(struct simulation *simulation, const struct source_record *record,
@@ -373,7 +425,7 @@ void simulation_take_record(struct simulation *simulation, const struct source_r
                             const struct mapping *mapping, bool profile)
 {
     struct diag diag = {0};
-    next_input(simulation);
+    simulation->input = next_input(simulation);
     if (take_record(simulation, record, mapping, profile, &diag) != ERR_OK)
         tell_refused(simulation, &diag);
     simulation->line += 1;
@@ -381,6 +433,7 @@ void simulation_take_record(struct simulation *simulation, const struct source_r
 
 void simulation_finish(struct simulation *simulation)
 {
+    take_ahead(simulation, &simulation->ahead[(simulation->inputs_used + 1) % 2]);
     simulation->fold.no_further_year = !simulation->options.has_until;
     run_calendar(simulation, simulation->options.has_until ? simulation->options.until_ms : INT64_MAX,
                  false);
@@ -406,7 +459,7 @@ struct simulation *simulation_new(const struct simulation_options *options)
     simulation->record_limits =
         options->record_limits != NULL ? *options->record_limits : record_limits_default;
     simulation->lasting = lasting;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < INPUTS; i++)
         arena_init(&simulation->inputs[i], 64 * 1024);
     sim_hand_init(&simulation->hand);
     const struct mapping_spec defaults = {.format = MAPPING_JSON};
@@ -433,7 +486,7 @@ void simulation_free(struct simulation *simulation)
     sim_seen_free(&simulation->things);
     sim_calendar_free(&simulation->calendar);
     sim_hand_free(&simulation->hand);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < INPUTS; i++)
         arena_destroy(&simulation->inputs[i]);
     struct arena lasting = simulation->lasting; /* the simulation itself lies in it */
     arena_destroy(&lasting);

@@ -42,10 +42,11 @@ struct simulation_options {
 struct simulation *simulation_new(const struct simulation_options *options);
 void simulation_free(struct simulation *simulation);
 
-/* Takes the next line (without its line feed). Blank ones count but say nothing. */
+/* Takes the next line (without its line feed). Blank ones count but say nothing. What follows from a line
+ * comes with the next one, or with simulation_finish. */
 void simulation_take(struct simulation *simulation, struct span line);
 
-/* Takes a record as a source topic has it; it arrived at its own timestamp. */
+/* Takes a record as a source topic has it; it arrived at its own timestamp. Lines or records: not both. */
 void simulation_take_record(struct simulation *simulation, const struct source_record *record,
                             const struct mapping *mapping, bool profile);
 
