@@ -287,6 +287,16 @@ static enum err take_profile_line(struct simulation *simulation, const struct si
     return error;
 }
 
+/* `"attributes": null` stands for a record without a value. */
+static enum err check_value(const struct sim_line *line, struct diag *diag)
+{
+    const struct value *attributes = value_member_find(line->value, SPAN_LITERAL("attributes"));
+    if (attributes != NULL && attributes->kind == VALUE_NULL)
+        return diag_set(diag, ERR_INVALID, 0, 0,
+                        "attributes: null stands for a record without a value, which is no event");
+    return ERR_OK;
+}
+
 static enum err take_event_line(struct simulation *simulation, const struct sim_line *line,
                                 struct diag *diag)
 {
@@ -296,9 +306,11 @@ static enum err take_event_line(struct simulation *simulation, const struct sim_
         .timestamp_ms = line->arrives_ms,
     };
     struct event event;
-    enum err error =
-        source_value_read_event(&record, line->value, &simulation->mapping,
-                                &simulation->record_limits.attributes, simulation->input, &event, diag);
+    enum err error = check_value(line, diag);
+    if (error == ERR_OK)
+        error =
+            source_value_read_event(&record, line->value, &simulation->mapping,
+                                    &simulation->record_limits.attributes, simulation->input, &event, diag);
     return error == ERR_OK ? take_event(simulation, &event, diag) : error;
 }
 
