@@ -8,12 +8,10 @@
 #include "base/memory.h"
 
 #define FIRST_SLOTS 64
-/* Not 0: all users of one journal partition agree in hash modulo partitions with seed 0. */
-#define USER_SEED 0x9e3779b97f4a7c15u
 
 uint64_t user_hash(struct span user)
 {
-    return hash_bytes(user, USER_SEED);
+    return hash_bytes(user, 0);
 }
 
 void user_map_free(struct user_map *map)
@@ -42,8 +40,8 @@ struct user_node *user_map_find(const struct user_map *map, uint64_t hash, struc
 static void place(struct user_map *map, struct user_node *node)
 {
     size_t at = node->hash & map->mask;
-    while (map->slots[at] != NULL)
-        at = (at + 1) & map->mask;
+    for (; map->slots[at] != NULL; at = (at + 1) & map->mask)
+        assert(map->slots[at]->hash != node->hash || !span_equal(map->slots[at]->user, node->user));
     map->slots[at] = node;
 }
 
@@ -66,7 +64,6 @@ static void grow(struct user_map *map)
 
 void user_map_add(struct user_map *map, struct user_node *node)
 {
-    assert(user_map_find(map, node->hash, node->user) == NULL);
     if (map->slots == NULL || map->count * 2 > map->mask)
         grow(map);
     place(map, node);

@@ -131,7 +131,7 @@ static void waiting_send(struct kafka_notes *notes)
     while (notes->client != NULL && !notes->broken && (note = TAILQ_FIRST(&notes->waiting)) != NULL) {
         TAILQ_REMOVE(&notes->waiting, note, link);
         TAILQ_INSERT_TAIL(&notes->sent, note, link);
-        rd_kafka_resp_err_t error = kafka_send(notes->client, &notes->topics, &note->record, note);
+        rd_kafka_resp_err_t error = kafka_send_lent(notes->client, &notes->topics, &note->record, note);
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
             TAILQ_REMOVE(&notes->sent, note, link);
             note_failed(notes, note, error);

@@ -89,15 +89,16 @@ static rd_kafka_headers_t *headers_make(const struct outbox_record *record)
     return headers;
 }
 
+/* `flags`: RD_KAFKA_MSG_F_COPY, or 0 when the value stays where it is until its report. */
 static rd_kafka_resp_err_t send_once(rd_kafka_t *client, rd_kafka_topic_t *topic,
-                                     const struct outbox_record *record, void *opaque)
+                                     const struct outbox_record *record, int flags, void *opaque)
 {
-    /* The cast drops const only: the client copies. */
+    /* The casts drop const only: the client copies, or reads. */
     rd_kafka_vu_t fields[7] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
         {.vtype = RD_KAFKA_VTYPE_PARTITION,
          .u.i32 = record->partition < 0 ? RD_KAFKA_PARTITION_UA : record->partition},
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = flags},
         {.vtype = RD_KAFKA_VTYPE_VALUE,
          .u.mem = {.ptr = (void *)(uintptr_t)record->value.data, .size = record->value.size}},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque},
@@ -120,20 +121,34 @@ static rd_kafka_resp_err_t send_once(rd_kafka_t *client, rd_kafka_topic_t *topic
     return code;
 }
 
-rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
-                               const struct outbox_record *record, void *opaque)
+static rd_kafka_resp_err_t send_record(rd_kafka_t *client, struct kafka_topics *topics,
+                                       const struct outbox_record *record, int flags, void *opaque)
 {
     rd_kafka_topic_t *topic = topic_find(client, topics, record->topic);
     if (topic == NULL)
         return rd_kafka_last_error();
     topics->given_bytes += record_bytes(record);
+    rd_kafka_resp_err_t error = send_once(client, topic, record, flags, opaque);
+    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return error;
     int64_t until_us = kafka_now_us() + FULL_QUEUE_MS * 1000;
-    for (;;) {
-        rd_kafka_resp_err_t error = send_once(client, topic, record, opaque);
-        if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || kafka_now_us() > until_us)
-            return error;
+    do {
         rd_kafka_poll(client, FULL_QUEUE_POLL_MS);
-    }
+        error = send_once(client, topic, record, flags, opaque);
+    } while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL && kafka_now_us() <= until_us);
+    return error;
+}
+
+rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
+                               const struct outbox_record *record, void *opaque)
+{
+    return send_record(client, topics, record, RD_KAFKA_MSG_F_COPY, opaque);
+}
+
+rd_kafka_resp_err_t kafka_send_lent(rd_kafka_t *client, struct kafka_topics *topics,
+                                    const struct outbox_record *record, void *opaque)
+{
+    return send_record(client, topics, record, 0, opaque);
 }
 
 static bool push(rd_kafka_t *client, const struct kafka_topics *topics, int wait_ms)

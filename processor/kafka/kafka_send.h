@@ -22,6 +22,11 @@ void kafka_topics_clear(struct kafka_topics *topics);
 rd_kafka_resp_err_t kafka_send(rd_kafka_t *client, struct kafka_topics *topics,
                                const struct outbox_record *record, void *opaque);
 
+/* The same, but the value is not copied: it stays as it is until the delivery report, or until the client
+ * is destroyed. */
+rd_kafka_resp_err_t kafka_send_lent(rd_kafka_t *client, struct kafka_topics *topics,
+                                    const struct outbox_record *record, void *opaque);
+
 /* Has what was given sent, and waits for it to be acknowledged, wait_ms at most; serves delivery reports.
  * True: all is acknowledged; false: to be called again. A flush of librdkafka would do, but as long as one
  * lasts the client's thread spins when some partition has more than one batch: it has one batch of a
