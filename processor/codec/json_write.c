@@ -45,9 +45,30 @@ static void write_escaped(struct buf *buf, unsigned char byte)
     }
 }
 
+#define EACH_BYTE(byte) (0x0101010101010101u * (byte))
+
+static uint64_t has_zero(uint64_t word)
+{
+    return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
+}
+
+/* Whether eight bytes are all ASCII that stands in a string as it is. */
+static bool is_plain(uint64_t word)
+{
+    uint64_t high_or_control = word | ((word - EACH_BYTE(0x20)) & ~word);
+    return ((high_or_control & EACH_BYTE(0x80)) | has_zero(word ^ EACH_BYTE('"')) |
+            has_zero(word ^ EACH_BYTE('\\'))) == 0;
+}
+
 /* The first byte that is not ASCII or cannot stand in a string as it is. */
 static const char *skip_plain(const char *at, const char *end)
 {
+    uint64_t word;
+    for (; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        if (!is_plain(word))
+            break;
+    }
     while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
         at++;
     return at;

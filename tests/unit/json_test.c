@@ -421,6 +421,27 @@ static void writes_what_json_lacks(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Strings are looked through eight bytes at a time: what must be escaped is found at every place. */
+static void every_byte_is_written_at_every_place(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned byte = 0; byte < 0x80; byte++) {
+        for (size_t place = 0; place < 20; place++) {
+            struct buf written = {0};
+            char text[20];
+            memset(text, byte == '~' ? '!' : '~', sizeof text);
+            text[place] = (char)byte;
+            json_write_string(&written, span_make(text, sizeof text));
+            bool plain = byte >= 0x20 && byte != '"' && byte != '\\';
+            assert_int_equal(written.size == sizeof text + 2, plain);
+            assert_int_equal(json_parse(buf_span(&written), NULL, &fixture->arena, &fixture->value, NULL),
+                             ERR_OK);
+            assert_true(span_equal(value_span(fixture->value), span_make(text, sizeof text)));
+            buf_free(&written);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +460,7 @@ int main(void)
         TEST(depth_has_an_end_of_its_own),
         TEST(many_entries_outgrow_the_frame),
         TEST(writes_what_json_lacks),
+        TEST(every_byte_is_written_at_every_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
