@@ -1,6 +1,5 @@
 #include "app/engine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/engine_internal.h"
@@ -25,19 +24,10 @@ const struct engine_bounds engine_bounds_live = {
     .sweep_rest = 9,
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL) {
-        fprintf(stderr, "declic: out of memory (an engine)\n");
-        memory_exhausted();
-    }
-    return memory;
-}
-
 struct engine *engine_new(const struct engine_options *options, const struct engine_ports *ports,
                           struct definitions *definitions, struct metrics *metrics)
 {
-    struct engine *engine = checked(calloc(1, sizeof *engine));
+    struct engine *engine = memory_checked(calloc(1, sizeof *engine));
     engine->options = *options;
     engine->ports = *ports;
     engine->definitions = definitions;
@@ -80,7 +70,8 @@ static void add_partition(struct engine *engine, int32_t id)
 {
     if ((size_t)id >= engine->partition_slots) {
         size_t slots = (size_t)id + 1;
-        engine->partitions = checked(realloc(engine->partitions, slots * sizeof(struct partition *)));
+        engine->partitions =
+            memory_checked(realloc(engine->partitions, slots * sizeof(struct partition *)));
         memset(engine->partitions + engine->partition_slots, 0,
                (slots - engine->partition_slots) * sizeof(struct partition *));
         engine->partition_slots = slots;

@@ -14,6 +14,7 @@
  *   engine_sweep.c      writing them, and trimming the journal
  *   engine_fire.c       due sends -> one transaction
  *   engine_flight.c     what becomes of it
+ *   engine_records.c    decision records, as the fold and the firing write them
  *   engine_partition.c  what is known of one partition
  */
 #ifndef DECLIC_APP_ENGINE_H

@@ -213,10 +213,8 @@ static void produce_message(struct firing *firing, const struct outbound_message
     struct transaction *transaction = firing->transaction;
     if (transaction->due_count == transaction->due_capacity) {
         transaction->due_capacity = transaction->due_capacity == 0 ? 256 : transaction->due_capacity * 2;
-        transaction->dues =
-            realloc(transaction->dues, transaction->due_capacity * sizeof *transaction->dues);
-        if (transaction->dues == NULL)
-            memory_exhausted();
+        transaction->dues = memory_checked(
+            realloc(transaction->dues, transaction->due_capacity * sizeof *transaction->dues));
     }
     transaction->dues[transaction->due_count++] = message->due_ms;
 }
@@ -326,12 +324,10 @@ static void touch(struct transaction *transaction, int32_t partition)
     if (transaction->touched_count == transaction->touched_capacity) {
         transaction->touched_capacity =
             transaction->touched_capacity == 0 ? 16 : transaction->touched_capacity * 2;
-        transaction->touched =
-            realloc(transaction->touched, transaction->touched_capacity * sizeof *transaction->touched);
-        if (transaction->touched == NULL)
-            memory_exhausted();
+        transaction->touched = memory_checked(
+            realloc(transaction->touched, transaction->touched_capacity * sizeof *transaction->touched));
     }
-    transaction->touched[transaction->touched_count++].partition = partition;
+    transaction->touched[transaction->touched_count++] = partition;
 }
 
 /* Ends the transaction; its offsets are the heads as they were when its users were read. */
@@ -343,7 +339,7 @@ static void commit(struct firing *firing)
     struct outbox_offset *offsets =
         ARENA_ARRAY(&engine->batch, struct outbox_offset, transaction->touched_count);
     for (size_t i = 0; i < transaction->touched_count; i++) {
-        const struct partition *partition = engine_partition(engine, transaction->touched[i].partition);
+        const struct partition *partition = engine_partition(engine, transaction->touched[i]);
         offsets[i] = (struct outbox_offset){partition->id, partition->head};
     }
     outbox->commit(outbox->self, firing->producer, offsets, transaction->touched_count);

@@ -17,9 +17,7 @@ struct flight *flight_find(const struct partition *partition, uint64_t hash, str
 
 struct flight *flight_add(struct partition *partition, uint64_t hash, struct span user, int producer)
 {
-    struct flight *flight = calloc(1, sizeof *flight + user.size);
-    if (flight == NULL)
-        memory_exhausted();
+    struct flight *flight = memory_checked(calloc(1, sizeof *flight + user.size));
     memcpy(flight + 1, user.data, user.size);
     flight->node = (struct user_node){hash, span_make(flight + 1, user.size)};
     flight->producer = producer;
@@ -108,7 +106,7 @@ bool engine_transaction_touches(const struct engine *engine, int32_t partition)
     for (int producer = 0; producer < PRODUCERS; producer++) {
         const struct transaction *transaction = &engine->transactions[producer];
         for (size_t i = 0; transaction->open && i < transaction->touched_count; i++)
-            if (transaction->touched[i].partition == partition)
+            if (transaction->touched[i] == partition)
                 return true;
     }
     return false;
@@ -155,7 +153,7 @@ static void take_outcome(struct engine *engine, int producer, const struct outbo
         transaction->not_before_ms = engine->monotonic_ms + ABORTED_PAUSE_MS;
     struct outcome_walk walk = {engine, producer, result};
     for (size_t i = 0; i < transaction->touched_count; i++) {
-        struct partition *partition = engine_partition(engine, transaction->touched[i].partition);
+        struct partition *partition = engine_partition(engine, transaction->touched[i]);
         if (partition == NULL)
             continue;
         if (result->outcome == OUTBOX_UNKNOWN)
@@ -183,7 +181,7 @@ void engine_end_transactions(struct engine *engine, const int32_t *partitions, s
         const struct transaction *transaction = &engine->transactions[producer];
         for (size_t i = 0; transaction->open && i < transaction->touched_count && !waiting[producer]; i++)
             for (size_t k = 0; k < count; k++)
-                waiting[producer] |= transaction->touched[i].partition == partitions[k];
+                waiting[producer] |= transaction->touched[i] == partitions[k];
         if (waiting[producer])
             outbox->abort(outbox->self, producer);
     }

@@ -20,10 +20,8 @@
 #define ORPHAN_LAG_MS 1000  /* a mark not passed for this long: somebody's transaction is open */
 #define STORE_RETRY_MS 500
 #define NOTES_WAIT_MS 3000
-#define FIRE_USERS_MIN 64 /* a transaction is not made smaller than this after failures */
-#define ABORTED_PAUSE_MS                                                            \
-    100 /* a member that was thrown out and does not know it yet is refused at once \
-         */
+#define FIRE_USERS_MIN 64       /* a transaction is not made smaller than this after failures */
+#define ABORTED_PAUSE_MS 100    /* a member that was thrown out and does not know it is refused at once */
 #define END_TRANSACTION_MS 4000 /* longest wait for an outcome while partitions are given up */
 
 enum partition_phase {
@@ -117,9 +115,7 @@ struct transaction {
     int64_t begun_ms;      /* monotonic */
     uint64_t turn;         /* when it began, counted in transactions; 0: never */
     int64_t not_before_ms; /* monotonic: the last one was aborted, the next is begun no earlier */
-    struct partition_touch {
-        int32_t partition;
-    } * touched;
+    int32_t *touched;      /* partitions */
     size_t touched_count, touched_capacity;
     size_t fire_users; /* at most so many are taken: fewer after a transaction that failed, within the
                           bounds */

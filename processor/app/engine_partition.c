@@ -1,21 +1,11 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/engine_internal.h"
 #include "base/memory.h"
 
-static void *checked(void *memory)
-{
-    if (memory == NULL) {
-        fprintf(stderr, "declic: out of memory (a journal partition)\n");
-        memory_exhausted();
-    }
-    return memory;
-}
-
 struct partition *partition_new(int32_t id)
 {
-    struct partition *partition = checked(calloc(1, sizeof *partition));
+    struct partition *partition = memory_checked(calloc(1, sizeof *partition));
     partition->id = id;
     partition->head = STORE_NO_HEAD;
     partition->end_offset = -1;
@@ -62,8 +52,8 @@ void partition_queue_push(struct engine *engine, struct partition *partition,
             partition->queue_first = 0;
         } else {
             partition->queue_capacity = partition->queue_capacity == 0 ? 16 : partition->queue_capacity * 2;
-            partition->queue =
-                checked(realloc(partition->queue, partition->queue_capacity * sizeof *partition->queue));
+            partition->queue = memory_checked(
+                realloc(partition->queue, partition->queue_capacity * sizeof *partition->queue));
         }
     }
     partition->queue[partition->queue_count++] = *record;

@@ -1,6 +1,5 @@
 #include "app/horizon.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -34,11 +33,7 @@ static void take_out(struct horizon *horizon, struct horizon_entry *entry)
 
 static void add(struct horizon *horizon, uint64_t hash, struct span user, int64_t due_ms)
 {
-    struct horizon_entry *entry = malloc(sizeof *entry + user.size);
-    if (entry == NULL) {
-        fprintf(stderr, "declic: out of memory (near sends)\n");
-        memory_exhausted();
-    }
+    struct horizon_entry *entry = memory_checked(malloc(sizeof *entry + user.size));
     memcpy(entry + 1, user.data, user.size);
     *entry = (struct horizon_entry){.node = {hash, span_make(entry + 1, user.size)}, .due_ms = due_ms};
     user_map_add(&horizon->users, &entry->node);

@@ -1,7 +1,6 @@
 #include "app/user_map.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -49,11 +48,7 @@ static void grow(struct user_map *map)
 {
     struct user_map old = *map;
     size_t slots = old.slots == NULL ? FIRST_SLOTS : (old.mask + 1) * 2;
-    map->slots = calloc(slots, sizeof *map->slots);
-    if (map->slots == NULL) {
-        fprintf(stderr, "declic: out of memory (a table of %zu users)\n", slots);
-        memory_exhausted();
-    }
+    map->slots = memory_checked(calloc(slots, sizeof *map->slots));
     map->mask = slots - 1;
     if (old.slots != NULL)
         for (size_t at = 0; at <= old.mask; at++)

@@ -50,9 +50,7 @@ enum err kafka_admin_open(const struct kafka_properties *properties, const struc
         {"reconnect.backoff.max.ms", "1000"},
         {"log.connection.close", "false"},
     };
-    struct kafka_admin *admin = calloc(1, sizeof(*admin));
-    if (admin == NULL)
-        memory_exhausted();
+    struct kafka_admin *admin = memory_checked(calloc(1, sizeof(*admin)));
     kafka_watch_init(&admin->watch, log, "admin");
     rd_kafka_conf_t *conf =
         kafka_client_conf(properties, fixed, sizeof(fixed) / sizeof(fixed[0]), &admin->watch, diag);

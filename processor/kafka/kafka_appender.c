@@ -15,13 +15,6 @@ struct kafka_appender {
     char text[320];
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 static enum err error_of(struct kafka_appender *a, rd_kafka_resp_err_t error, const rd_kafka_topic_t *topic)
 {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -173,7 +166,7 @@ static rd_kafka_t *client_make(struct kafka_appender *a, const struct kafka_appe
 enum err kafka_appender_open(const struct kafka_appender_options *options, struct kafka_appender **appender,
                              struct diag *diag)
 {
-    struct kafka_appender *a = checked(calloc(1, sizeof(*a)));
+    struct kafka_appender *a = memory_checked(calloc(1, sizeof(*a)));
     kafka_watch_init(&a->watch, options->log, "appender");
     a->client = client_make(a, options, diag);
     if (a->client == NULL) {
@@ -181,8 +174,8 @@ enum err kafka_appender_open(const struct kafka_appender_options *options, struc
         return ERR_INVALID;
     }
     a->queue = rd_kafka_queue_get_main(a->client);
-    a->journal = checked(rd_kafka_topic_new(a->client, options->journal_topic, NULL));
-    a->dead_letters = checked(rd_kafka_topic_new(a->client, options->dead_letter_topic, NULL));
+    a->journal = memory_checked(rd_kafka_topic_new(a->client, options->journal_topic, NULL));
+    a->dead_letters = memory_checked(rd_kafka_topic_new(a->client, options->dead_letter_topic, NULL));
     *appender = a;
     return ERR_OK;
 }

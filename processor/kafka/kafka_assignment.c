@@ -45,19 +45,12 @@ struct kafka_assignment {
     bool ever_given;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 static struct part *part_at(struct kafka_assignment *a, int32_t partition)
 {
     assert(partition >= 0);
     size_t need = (size_t)partition + 1;
     if (need > a->part_count) {
-        a->parts = checked(realloc(a->parts, need * sizeof(*a->parts)));
+        a->parts = memory_checked(realloc(a->parts, need * sizeof(*a->parts)));
         memset(a->parts + a->part_count, 0, (need - a->part_count) * sizeof(*a->parts));
         a->part_count = need;
     }
@@ -291,7 +284,7 @@ void kafka_assignment_hand_out(struct kafka_assignment *a, rd_kafka_event_t *mes
     *standing = (struct standing){
         .event = message,
         .assign = rd_kafka_event_error(message) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
-        .partitions = checked(malloc((count + 1) * sizeof(int32_t))),
+        .partitions = memory_checked(malloc((count + 1) * sizeof(int32_t))),
         .count = count,
     };
     for (size_t i = 0; i < count; i++) {
@@ -346,7 +339,7 @@ const rd_kafka_consumer_group_metadata_t *kafka_assignment_metadata(const struct
 struct kafka_assignment *kafka_assignment_new(rd_kafka_t *client, const char *topic,
                                               struct kafka_watch *watch)
 {
-    struct kafka_assignment *a = checked(calloc(1, sizeof(*a)));
+    struct kafka_assignment *a = memory_checked(calloc(1, sizeof(*a)));
     a->client = client;
     a->topic = topic;
     a->watch = watch;

@@ -208,9 +208,7 @@ struct kafka_properties *kafka_properties_copy(const struct kafka_properties *pr
     for (size_t i = 0; i < properties->count; i++)
         bytes += properties->list[i].name.size + properties->list[i].value.size;
     size_t entries = properties->count * sizeof(struct kafka_property);
-    struct kafka_properties *copy = malloc(sizeof(*copy) + entries + bytes);
-    if (copy == NULL)
-        memory_exhausted();
+    struct kafka_properties *copy = memory_checked(malloc(sizeof(*copy) + entries + bytes));
     struct kafka_property *list = (struct kafka_property *)(copy + 1);
     char *at = (char *)list + entries;
     for (size_t i = 0; i < properties->count; i++) {

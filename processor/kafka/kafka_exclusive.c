@@ -72,9 +72,7 @@ enum err kafka_exclusive_open(const struct kafka_properties *properties, const s
         {"message.timeout.ms", "9000"},        {"linger.ms", "0"}, {"message.max.bytes", "16777216"},
         {"allow.auto.create.topics", "false"},
     };
-    struct kafka_exclusive *x = calloc(1, sizeof(*x));
-    if (x == NULL)
-        memory_exhausted();
+    struct kafka_exclusive *x = memory_checked(calloc(1, sizeof(*x)));
     kafka_watch_init(&x->watch, log, "exclusive writer");
     rd_kafka_conf_t *conf =
         kafka_client_conf(properties, fixed, sizeof(fixed) / sizeof(*fixed), &x->watch, diag);

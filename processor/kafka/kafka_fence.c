@@ -27,9 +27,7 @@ struct kafka_fence {
 
 struct kafka_fence *kafka_fence_open(const struct kafka_properties *properties, const struct log *log)
 {
-    struct kafka_fence *fence = calloc(1, sizeof(*fence));
-    if (fence == NULL)
-        memory_exhausted();
+    struct kafka_fence *fence = memory_checked(calloc(1, sizeof(*fence)));
     kafka_watch_init(&fence->watch, log, "fence");
     fence->properties = properties;
     pthread_mutex_init(&fence->lock, NULL);
@@ -93,9 +91,7 @@ static void id_add(struct kafka_fence *fence, struct span id)
         if (span_equal_text(id, (*at)->text))
             return;
     }
-    struct fence_id *added = calloc(1, sizeof(*added) + id.size + 1);
-    if (added == NULL)
-        memory_exhausted();
+    struct fence_id *added = memory_checked(calloc(1, sizeof(*added) + id.size + 1));
     memcpy(added->text, id.data, id.size);
     *at = added;
 }

@@ -25,13 +25,6 @@ struct kafka_journal {
     char text[256];
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 static enum err journal_start(void *self, int32_t partition, int64_t offset)
 {
     struct kafka_journal *j = self;
@@ -365,9 +358,9 @@ enum err kafka_journal_open(const struct kafka_journal_options *options, struct 
     if (!kafka_assignment_is_supported())
         return diag_set(diag, ERR_INVALID, 0, 0, "librdkafka %s writes group metadata in an unknown form",
                         rd_kafka_version_str());
-    struct kafka_journal *j = checked(calloc(1, sizeof(*j)));
+    struct kafka_journal *j = memory_checked(calloc(1, sizeof(*j)));
     kafka_watch_init(&j->watch, options->log, "journal");
-    j->topic = checked(strdup(options->topic));
+    j->topic = memory_checked(strdup(options->topic));
     j->client = client_open(options, &j->watch, diag);
     enum err error = ERR_INVALID;
     if (j->client != NULL) {

@@ -23,13 +23,6 @@ struct kafka_log {
     bool reading;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 static rd_kafka_t *client_make(struct kafka_log *log, const struct kafka_log_options *options,
                                struct diag *diag)
 {
@@ -62,8 +55,8 @@ static void reading_begin(struct kafka_log *log)
 
 enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_log **log, struct diag *diag)
 {
-    struct kafka_log *l = checked(calloc(1, sizeof(*l)));
-    l->topic = checked(strdup(options->topic));
+    struct kafka_log *l = memory_checked(calloc(1, sizeof(*l)));
+    l->topic = memory_checked(strdup(options->topic));
     kafka_watch_init(&l->watch, options->log, l->topic);
     l->partition = options->partition;
     l->client = client_make(l, options, diag);
@@ -72,7 +65,7 @@ enum err kafka_log_open(const struct kafka_log_options *options, struct kafka_lo
         kafka_log_close(l);
         return ERR_INVALID;
     }
-    l->asked = checked(rd_kafka_topic_new(l->asker, l->topic, NULL));
+    l->asked = memory_checked(rd_kafka_topic_new(l->asker, l->topic, NULL));
     (void)rd_kafka_poll_set_consumer(l->client);
     l->from = RD_KAFKA_OFFSET_BEGINNING;
     *log = l;
@@ -183,7 +176,7 @@ static void headers_read(struct kafka_log *log, struct kafka_log_record *record)
         return;
     size_t count = rd_kafka_header_cnt(headers);
     if (count > log->header_capacity) {
-        log->headers = checked(realloc(log->headers, count * sizeof(*log->headers)));
+        log->headers = memory_checked(realloc(log->headers, count * sizeof(*log->headers)));
         log->header_capacity = count;
     }
     for (size_t i = 0; i < count; i++) {

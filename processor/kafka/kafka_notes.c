@@ -41,9 +41,7 @@ static struct note *note_copy(const struct outbox_record *record)
     size_t bytes = record->topic.size + record->key.size + record->value.size;
     for (size_t i = 0; i < record->header_count; i++)
         bytes += record->headers[i].value.size;
-    struct note *note = malloc(sizeof(*note) + header_bytes + bytes);
-    if (note == NULL)
-        memory_exhausted();
+    struct note *note = memory_checked(malloc(sizeof(*note) + header_bytes + bytes));
     struct outbox_header *headers = (struct outbox_header *)(note + 1);
     char *at = (char *)headers + header_bytes;
     *note = (struct note){.record = *record};
@@ -168,9 +166,7 @@ enum err kafka_notes_flush(struct kafka_notes *notes, int timeout_ms)
 enum err kafka_notes_open(const struct kafka_properties *properties, const struct log *log,
                           struct kafka_notes **result, struct diag *diag)
 {
-    struct kafka_notes *notes = calloc(1, sizeof(*notes));
-    if (notes == NULL)
-        memory_exhausted();
+    struct kafka_notes *notes = memory_checked(calloc(1, sizeof(*notes)));
     kafka_watch_init(&notes->watch, log, "decisions");
     notes->properties = properties;
     TAILQ_INIT(&notes->waiting);

@@ -161,13 +161,9 @@ static enum err producers_open(struct kafka_outbox *outbox, const struct kafka_o
 enum err kafka_outbox_open(const struct kafka_outbox_options *options, struct kafka_outbox **result,
                            struct diag *diag)
 {
-    struct kafka_outbox *outbox = calloc(1, sizeof(*outbox));
-    if (outbox == NULL)
-        memory_exhausted();
+    struct kafka_outbox *outbox = memory_checked(calloc(1, sizeof(*outbox)));
     outbox->properties = kafka_properties_copy(options->properties);
-    outbox->journal_topic = strdup(options->journal_topic);
-    if (outbox->journal_topic == NULL)
-        memory_exhausted();
+    outbox->journal_topic = memory_checked(strdup(options->journal_topic));
     outbox->transactional = options->transactional;
     signal_init(&outbox->signal, options->wake, options->wake_context);
     outbox->fence = kafka_fence_open(outbox->properties, options->log);

@@ -7,13 +7,6 @@
 #include "base/thread.h"
 #include "kafka/kafka_producer_internal.h"
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 bool kafka_producer_ready(struct kafka_producer *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -67,7 +60,7 @@ static void *cookie_mark(struct kafka_producer *p, const struct outbox_record *r
     size_t need = (size_t)record->cookie + 1;
     if (need > p->offset_capacity) {
         p->offset_capacity = need * 2;
-        p->offsets = checked(realloc(p->offsets, p->offset_capacity * sizeof(*p->offsets)));
+        p->offsets = memory_checked(realloc(p->offsets, p->offset_capacity * sizeof(*p->offsets)));
     }
     while (p->offset_count < need)
         p->offsets[p->offset_count++] = -1;
@@ -118,7 +111,7 @@ void kafka_producer_commit(struct kafka_producer *p, const struct outbox_offset 
     assert(count >= 1);
     if (count > p->head_capacity) {
         p->head_capacity = count * 2;
-        p->heads = checked(realloc(p->heads, p->head_capacity * sizeof(*p->heads)));
+        p->heads = memory_checked(realloc(p->heads, p->head_capacity * sizeof(*p->heads)));
     }
     for (size_t i = 0; i < count; i++) {
         assert(offsets[i].offset >= 0);
@@ -178,10 +171,10 @@ enum err kafka_producer_open(const struct kafka_producer_options *options, struc
                              struct diag *diag)
 {
     pthread_condattr_t monotonic;
-    struct kafka_producer *p = checked(calloc(1, sizeof(*p)));
+    struct kafka_producer *p = memory_checked(calloc(1, sizeof(*p)));
     p->options = *options;
     p->signal = options->signal;
-    p->id = options->transactional_id == NULL ? NULL : checked(strdup(options->transactional_id));
+    p->id = options->transactional_id == NULL ? NULL : memory_checked(strdup(options->transactional_id));
     snprintf(p->name, sizeof(p->name), "%s", p->id == NULL ? "producer" : p->id);
     kafka_watch_init(&p->watch, options->log, p->name);
     arena_init(&p->arena, 0);

@@ -32,13 +32,6 @@ struct kafka_publisher {
     atomic_bool stop;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 static enum err error_of(rd_kafka_resp_err_t error)
 {
     switch (error) {
@@ -103,7 +96,7 @@ static enum err client_open(struct kafka_publisher *publisher, struct diag *diag
     publisher->client = kafka_client_new(conf, RD_KAFKA_PRODUCER, diag);
     if (publisher->client == NULL)
         return ERR_INVALID;
-    publisher->topic = checked(rd_kafka_topic_new(publisher->client, publisher->topic_name, NULL));
+    publisher->topic = memory_checked(rd_kafka_topic_new(publisher->client, publisher->topic_name, NULL));
     atomic_store(&publisher->stop, false);
     thread_start(&publisher->thread, serve_reports, publisher);
     return ERR_OK;
@@ -123,11 +116,11 @@ static void client_close(struct kafka_publisher *publisher)
 enum err kafka_publisher_open(const struct kafka_publisher_options *options,
                               struct kafka_publisher **publisher, struct diag *diag)
 {
-    struct kafka_publisher *p = checked(calloc(1, sizeof(*p)));
+    struct kafka_publisher *p = memory_checked(calloc(1, sizeof(*p)));
     p->properties = kafka_properties_copy(options->properties);
     p->log = options->log;
-    p->topic_name = checked(strdup(options->topic));
-    p->name = checked(strdup(options->name));
+    p->topic_name = memory_checked(strdup(options->topic));
+    p->name = memory_checked(strdup(options->name));
     p->timeout_ms = options->timeout_ms;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->idle, NULL);

@@ -26,9 +26,7 @@ enum err kafka_replay_open(const struct kafka_properties *properties, struct kaf
         {"message.max.bytes", "67108864"},     {"partitioner", "murmur2_random"},
         {"allow.auto.create.topics", "false"},
     };
-    struct kafka_replay *r = calloc(1, sizeof(*r));
-    if (r == NULL)
-        memory_exhausted();
+    struct kafka_replay *r = memory_checked(calloc(1, sizeof(*r)));
     kafka_watch_init(&r->watch, NULL, "replay");
     rd_kafka_conf_t *conf =
         kafka_client_conf(properties, fixed, sizeof(fixed) / sizeof(*fixed), &r->watch, diag);

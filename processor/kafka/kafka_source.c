@@ -11,20 +11,13 @@
 #define CLOSE_TIMEOUT_MS 5000
 #define MOVE_RETRY_MS 5
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 /* ---- records ---- */
 
 static struct batch *batch_take(struct kafka_source *s)
 {
     struct batch *batch = s->free_batches;
     if (batch == NULL)
-        batch = checked(calloc(1, sizeof(*batch)));
+        batch = memory_checked(calloc(1, sizeof(*batch)));
     else
         s->free_batches = batch->next;
     batch->count = batch->header_count = 0;
@@ -45,7 +38,8 @@ static void header_add(struct batch *batch, const char *name, const void *value,
 {
     if (batch->header_count == batch->header_capacity) {
         batch->header_capacity = batch->header_capacity == 0 ? 64 : batch->header_capacity * 2;
-        batch->headers = checked(realloc(batch->headers, batch->header_capacity * sizeof(*batch->headers)));
+        batch->headers =
+            memory_checked(realloc(batch->headers, batch->header_capacity * sizeof(*batch->headers)));
     }
     batch->headers[batch->header_count++] =
         (struct source_header){span_from_text(name), span_make(value, size), value != NULL};
@@ -173,7 +167,7 @@ static void source_commit(void *self, const struct source_commit *commits, size_
         rd_kafka_topic_partition_t *one =
             rd_kafka_topic_partition_list_add(list, s->topics[commits[i].topic].name, commits[i].partition);
         one->offset = commits[i].offset;
-        one->metadata = checked(malloc(commits[i].metadata.size + 1));
+        one->metadata = memory_checked(malloc(commits[i].metadata.size + 1));
         memcpy(one->metadata, commits[i].metadata.data, commits[i].metadata.size);
         one->metadata_size = commits[i].metadata.size;
     }
@@ -376,13 +370,13 @@ static rd_kafka_t *client_make(struct kafka_source *s, const struct kafka_source
 enum err kafka_source_open(const struct kafka_source_options *options, struct kafka_source **source,
                            struct diag *diag)
 {
-    struct kafka_source *s = checked(calloc(1, sizeof(*s)));
+    struct kafka_source *s = memory_checked(calloc(1, sizeof(*s)));
     kafka_watch_init(&s->watch, options->log, "intake");
-    s->topics = checked(calloc(options->topic_count, sizeof(*s->topics)));
+    s->topics = memory_checked(calloc(options->topic_count, sizeof(*s->topics)));
     s->topic_count = options->topic_count;
     s->worker = options->worker;
     for (size_t i = 0; i < s->topic_count; i++)
-        s->topics[i].name = checked(strdup(options->topics[i]));
+        s->topics[i].name = memory_checked(strdup(options->topics[i]));
     s->client = client_make(s, options, diag);
     if (s->client == NULL) {
         (void)kafka_source_destroy(s);

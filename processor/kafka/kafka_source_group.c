@@ -6,13 +6,6 @@
 
 #define SEEK_TIMEOUT_MS 200
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 uint32_t source_topic_find(const struct kafka_source *s, const char *name)
 {
     for (size_t i = 0; i < s->topic_count; i++)
@@ -37,7 +30,7 @@ struct part *source_part(struct kafka_source *s, uint32_t topic, int32_t partiti
     struct topic *t = &s->topics[topic];
     if (partition >= t->part_count) {
         int32_t more = partition + 16;
-        t->parts = checked(realloc(t->parts, (size_t)more * sizeof(*t->parts)));
+        t->parts = memory_checked(realloc(t->parts, (size_t)more * sizeof(*t->parts)));
         memset(t->parts + t->part_count, 0, (size_t)(more - t->part_count) * sizeof(*t->parts));
         t->part_count = more;
     }
@@ -192,7 +185,7 @@ static void assignment_fill(struct kafka_source *s, int i, const rd_kafka_topic_
                                              .low = low,
                                              .high = high};
     if (known && committed->metadata_size > 0) {
-        s->standing.metadata[i] = checked(malloc(committed->metadata_size));
+        s->standing.metadata[i] = memory_checked(malloc(committed->metadata_size));
         memcpy(s->standing.metadata[i], committed->metadata, committed->metadata_size);
         assignment->metadata = span_make(s->standing.metadata[i], committed->metadata_size);
     }
@@ -217,8 +210,8 @@ static bool assignments_look_up(struct kafka_source *s)
     for (size_t i = 0; good && i < count; i++)
         good = committed->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (good) {
-        standing->assignments = checked(calloc(count + 1, sizeof(*standing->assignments)));
-        standing->metadata = checked(calloc(count + 1, sizeof(*standing->metadata)));
+        standing->assignments = memory_checked(calloc(count + 1, sizeof(*standing->assignments)));
+        standing->metadata = memory_checked(calloc(count + 1, sizeof(*standing->metadata)));
         for (int i = 0; i < (int)count; i++)
             assignment_fill(s, i, &committed->elems[i], low->elems[i].offset, high->elems[i].offset);
     }
@@ -232,7 +225,7 @@ static void revocations_fill(struct kafka_source *s)
 {
     struct standing *standing = &s->standing;
     standing->assignments =
-        checked(calloc((size_t)standing->list->cnt + 1, sizeof(*standing->assignments)));
+        memory_checked(calloc((size_t)standing->list->cnt + 1, sizeof(*standing->assignments)));
     for (int i = 0; i < standing->list->cnt; i++)
         standing->assignments[i] =
             (struct source_assignment){.topic = source_topic_find(s, standing->list->elems[i].topic),

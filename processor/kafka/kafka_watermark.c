@@ -43,19 +43,12 @@ struct kafka_watermark {
     size_t low_count;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 static void low_grow(struct kafka_watermark *w, int32_t partition)
 {
     size_t need = (size_t)partition + 1;
     if (need <= w->low_count)
         return;
-    w->low = checked(realloc(w->low, need * sizeof(*w->low)));
+    w->low = memory_checked(realloc(w->low, need * sizeof(*w->low)));
     while (w->low_count < need)
         w->low[w->low_count++] = -1;
 }
@@ -64,7 +57,7 @@ static void answer_add(struct answers *answers, struct journal_event event)
 {
     if (answers->count == answers->capacity) {
         answers->capacity = answers->capacity == 0 ? 64 : answers->capacity * 2;
-        answers->list = checked(realloc(answers->list, answers->capacity * sizeof(event)));
+        answers->list = memory_checked(realloc(answers->list, answers->capacity * sizeof(event)));
     }
     answers->list[answers->count++] = event;
 }
@@ -226,11 +219,11 @@ enum err kafka_watermark_open(const struct kafka_properties *properties, const c
                               const struct log *log, void (*wake)(void *context), void *context,
                               struct kafka_watermark **watermark, struct diag *diag)
 {
-    struct kafka_watermark *w = checked(calloc(1, sizeof(*w)));
+    struct kafka_watermark *w = memory_checked(calloc(1, sizeof(*w)));
     kafka_watch_init(&w->watch, log, "watermarks");
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->changed, NULL);
-    w->topic = checked(strdup(topic));
+    w->topic = memory_checked(strdup(topic));
     w->wake = wake;
     w->context = context;
     w->uncommitted = client_open(w, properties, "read_uncommitted", diag);
@@ -240,8 +233,8 @@ enum err kafka_watermark_open(const struct kafka_properties *properties, const c
         watermark_free(w);
         return ERR_INVALID;
     }
-    w->handles[0] = checked(rd_kafka_topic_new(w->uncommitted, w->topic, NULL));
-    w->handles[1] = checked(rd_kafka_topic_new(w->committed, w->topic, NULL));
+    w->handles[0] = memory_checked(rd_kafka_topic_new(w->uncommitted, w->topic, NULL));
+    w->handles[1] = memory_checked(rd_kafka_topic_new(w->committed, w->topic, NULL));
     thread_start(&w->thread, watermark_thread, w);
     *watermark = w;
     return ERR_OK;
@@ -262,7 +255,7 @@ void kafka_watermark_request(struct kafka_watermark *w, const int32_t *partition
 {
     if (count == 0)
         return;
-    struct request *request = checked(malloc(sizeof(*request) + count * sizeof(*partitions)));
+    struct request *request = memory_checked(malloc(sizeof(*request) + count * sizeof(*partitions)));
     *request = (struct request){.tag_ms = tag_ms, .with_last_stable = with_last_stable, .count = count};
     memcpy(request->partitions, partitions, count * sizeof(*partitions));
     pthread_mutex_lock(&w->lock);

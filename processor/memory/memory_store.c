@@ -40,16 +40,9 @@ struct memory_store {
     size_t count;
 };
 
-static void *checked(void *memory)
-{
-    if (memory == NULL)
-        memory_exhausted();
-    return memory;
-}
-
 static void own(struct span *place, struct span bytes)
 {
-    char *copy = bytes.size == 0 ? NULL : checked(malloc(bytes.size));
+    char *copy = bytes.size == 0 ? NULL : memory_checked(malloc(bytes.size));
     if (bytes.size > 0)
         memcpy(copy, bytes.data, bytes.size);
     free((void *)(uintptr_t)place->data);
@@ -61,7 +54,7 @@ static struct partition *partition_at(struct memory_store *store, int32_t partit
     assert(partition >= 0);
     size_t need = (size_t)partition + 1;
     if (need > store->count) {
-        store->list = checked(realloc(store->list, need * sizeof(*store->list)));
+        store->list = memory_checked(realloc(store->list, need * sizeof(*store->list)));
         while (store->count < need)
             store->list[store->count++] = (struct partition){.head = STORE_NO_HEAD};
     }
@@ -86,7 +79,7 @@ static struct user *user_find(struct partition *p, struct span name)
 static void buckets_grow(struct partition *p)
 {
     size_t count = p->bucket_count == 0 ? 64 : p->bucket_count * 2;
-    struct user **buckets = checked(calloc(count, sizeof(*buckets)));
+    struct user **buckets = memory_checked(calloc(count, sizeof(*buckets)));
     for (size_t i = 0; i < p->bucket_count; i++) {
         for (struct user *user = p->buckets[i], *next; user != NULL; user = next) {
             next = user->same_bucket;
@@ -108,7 +101,7 @@ static struct user *user_add(struct partition *p, struct span name)
     if (*place != NULL)
         return *place;
     int levels = 1 + __builtin_ctzll((hash >> 32) | ((uint64_t)1 << (LEVELS - 1)));
-    struct user *user = checked(calloc(1, sizeof(*user) + (size_t)levels * sizeof(struct user *)));
+    struct user *user = memory_checked(calloc(1, sizeof(*user) + (size_t)levels * sizeof(struct user *)));
     user->hash = hash;
     user->levels = levels;
     user->due_ms = INT64_MAX;
@@ -208,7 +201,7 @@ static void follow_write(struct partition *p, const struct store_follow *write)
     }
     if (p->follow_count == p->follow_capacity) {
         p->follow_capacity = p->follow_capacity == 0 ? 64 : p->follow_capacity * 2;
-        p->follows = checked(realloc(p->follows, p->follow_capacity * sizeof(*p->follows)));
+        p->follows = memory_checked(realloc(p->follows, p->follow_capacity * sizeof(*p->follows)));
         follow = &p->follows[at];
     }
     memmove(follow + 1, follow, (p->follow_count - at) * sizeof(*follow));
@@ -437,7 +430,7 @@ struct store_port memory_store_port(struct memory_store *store)
 
 struct memory_store *memory_store_new(void)
 {
-    return checked(calloc(1, sizeof(struct memory_store)));
+    return memory_checked(calloc(1, sizeof(struct memory_store)));
 }
 
 void memory_store_free(struct memory_store *store)
