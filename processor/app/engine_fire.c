@@ -21,7 +21,7 @@
 #define ALONE_MS 100
 /* From the begin of one transaction to that of the next, where neither is full: it makes messages later by
  * half of it in the mean, and saves brokers the better part of what they do for many small transactions. */
-#define PACE_MS 20
+#define PACE_MS 28
 
 static bool partition_may_fire(const struct engine *engine, const struct partition *partition)
 {
