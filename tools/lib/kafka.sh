@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A real Apache Kafka broker without docker: fetched by Maven once, run in KRaft mode on loopback.
-# Needs common.sh and packages.sh.
+# Needs common.sh, packages.sh and maven.sh.
 #
 # A broker lives in a folder of its own: server.properties, data/, kafka.log, pid, port. It keeps its
 # port and its data over stop, kill and start.
@@ -9,27 +9,12 @@ kafka_version=4.1.1
 
 # kafka_fetch: puts the jars in the cache, unless they are there.
 kafka_fetch() {
-    local home="$declic_cache/kafka-$kafka_version" staging
-    command -v java >/dev/null || packages_install_for java
-    [[ -e $home/complete ]] && return 0
-    command -v mvn >/dev/null || packages_install_for maven
-    mkdir -p "$declic_cache"
-    (
-        flock 9
-        [[ -e $home/complete ]] && exit 0
-        say "fetching Apache Kafka $kafka_version with Maven (about 120 MB, once)"
-        staging=$(mktemp -d "$declic_cache/kafka.XXXXXX")
-        trap 'rm -rf "$staging"' EXIT
-        retry 4 mvn -q -B -f "$declic_root/tools/lib/kafka/pom.xml" dependency:copy-dependencies \
-            -DincludeScope=runtime -DoutputDirectory="$staging/libs" >"$staging/maven.log" 2>&1 || {
-            tail -n 20 "$staging/maven.log" >&2
-            die "Maven could not fetch Apache Kafka $kafka_version"
-        }
-        touch "$staging/complete"
-        rm -rf "$home"
-        mv "$staging" "$home"
-        trap - EXIT
-    ) 9>"$declic_cache/kafka.lock"
+    maven_fetch "kafka-$kafka_version" "Apache Kafka $kafka_version (about 120 MB, once)" kafka_copy
+}
+
+kafka_copy() {
+    mvn -q -B -f "$declic_root/tools/lib/kafka/pom.xml" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$1/libs"
 }
 
 # kafka_java CLASS ARGUMENT...: what Kafka's own scripts do, without them. Small heap, few threads.

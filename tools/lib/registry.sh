@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # A real Schema Registry without docker: Apicurio's, which speaks Confluent's interface; fetched by Maven once,
-# run on loopback with its storage in memory. Needs common.sh and packages.sh.
+# run on loopback with its storage in memory. Needs common.sh, packages.sh and
+# maven.sh.
 #
 # It lives in a folder: registry.log, pid, port.
 
@@ -10,29 +11,12 @@ registry_version=3.0.9
 
 # registry_fetch: puts it in the cache, unless it is there.
 registry_fetch() {
-    local home="$declic_cache/registry-$registry_version" staging
-    command -v java >/dev/null || packages_install_for java
-    [[ -e $home/complete ]] && return 0
-    command -v mvn >/dev/null || packages_install_for maven
-    mkdir -p "$declic_cache"
-    (
-        flock 9
-        [[ -e $home/complete ]] && exit 0
-        say "fetching a Schema Registry (Apicurio $registry_version) with Maven (about 110 MB, once)"
-        staging=$(mktemp -d "$declic_cache/registry.XXXXXX")
-        trap 'rm -rf "$staging"' EXIT
-        retry 4 mvn -q -B dependency:copy -Dartifact="io.apicurio:apicurio-registry-app:$registry_version:tar.gz:all" \
-            -DoutputDirectory="$staging" >"$staging/maven.log" 2>&1 || {
-            tail -n 20 "$staging/maven.log" >&2
-            die "Maven could not fetch the Schema Registry $registry_version"
-        }
-        tar -xzf "$staging"/*.tar.gz -C "$staging"
-        rm "$staging"/*.tar.gz
-        touch "$staging/complete"
-        rm -rf "$home"
-        mv "$staging" "$home"
-        trap - EXIT
-    ) 9>"$declic_cache/registry.lock"
+    maven_fetch "registry-$registry_version" "a Schema Registry, Apicurio $registry_version (about 110 MB, once)" registry_copy
+}
+
+registry_copy() {
+    mvn -q -B dependency:copy -Dartifact="io.apicurio:apicurio-registry-app:$registry_version:tar.gz:all" \
+        -DoutputDirectory="$1" && tar -xzf "$1"/*.tar.gz -C "$1" && rm "$1"/*.tar.gz
 }
 
 registry_launch() {
